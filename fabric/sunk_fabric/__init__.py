@@ -1,0 +1,1 @@
+"""The fabric validator: collect, parse and check RDMA, SR-IOV and SHARP paths."""

@@ -1,0 +1,1 @@
+"""Checks, verdicts, evidence and the judge: pure, shared by validator and report."""

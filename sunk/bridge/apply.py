@@ -1,0 +1,107 @@
+"""Carry out actions: the only place of the bridge that changes anything but status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from sunk.bridge.observe import SlurmOf
+from sunk.bridge.snapshot import registered_by
+from sunk.clients.kube.protocol import Kube
+from sunk.errors import InputError, NotFound, RemoteError
+from sunk.model.kube import POD, KubeObject
+from sunk.model.slurm import NodeName
+from sunk.plan.actions import (
+    CreatePod,
+    DeletePod,
+    DeleteRecord,
+    Drain,
+    Resume,
+    TakeDown,
+    WorkersAction,
+)
+
+MakePod = Callable[[CreatePod], KubeObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an action.
+
+    Attributes:
+        done: it was carried out.
+        why_not: why it was not; the next plan decides anew.
+    """
+
+    action: WorkersAction
+    done: bool
+    why_not: str = ""
+
+
+class Applier:
+    """Carries out actions on one Slurm cluster.
+
+    Before anything that cannot be taken back the record is read once more, so that an action
+    planned for one Pod never hits its successor.
+    """
+
+    def __init__(self, kube: Kube, slurm: SlurmOf, namespace: str, make_pod: MakePod) -> None:
+        self._kube = kube
+        self._slurm = slurm
+        self._namespace = namespace
+        self._make_pod = make_pod
+
+    def apply_all(self, actions: Iterable[WorkersAction]) -> Iterator[Outcome]:
+        """Carry out actions in order, and yield what became of each.
+
+        After one that was not done the node's later ones are not tried: a Pod must not go because
+        its record could not.
+        """
+        stuck: set[NodeName] = set()
+        for action in actions:
+            if action.node in stuck:
+                why_not = "what comes before it was not done"
+                yield Outcome(action=action, done=False, why_not=why_not)
+                continue
+            outcome = self.apply(action)
+            if not outcome.done:
+                stuck.add(action.node)
+            yield outcome
+
+    def apply(self, action: WorkersAction) -> Outcome:
+        """Carry out one action; errors of other systems are part of the outcome."""
+        try:
+            why_not = self._attempt(action)
+        except NotFound:
+            why_not = "it is gone already"
+        except (InputError, RemoteError) as exc:
+            why_not = exc.message
+        return Outcome(action=action, done=not why_not, why_not=why_not)
+
+    def _attempt(self, action: WorkersAction) -> str:
+        match action:
+            case CreatePod():
+                self._kube.create(self._make_pod(action))
+            case DeletePod(node=node, uid=uid):
+                self._kube.delete(POD, node, self._namespace, uid=uid)
+            case Drain(node=node, reason=reason):
+                self._slurm().drain(node, reason)
+            case Resume(node=node, reason=reason):
+                if self._slurm().node(node).reason != reason:
+                    return "somebody changed its reason"
+                self._slurm().resume(node)
+            case TakeDown(node=node, pod_uid=pod_uid, reason=reason):
+                if not self._registered_by(node, pod_uid):
+                    return "another Pod has registered the name"
+                self._slurm().set_down(node, reason)
+            case DeleteRecord(node=node, pod_uid=pod_uid):
+                if not self._registered_by(node, pod_uid):
+                    return "another Pod has registered the name"
+                self._slurm().delete_node(node)
+            case _:
+                assert_never(action)
+        return ""
+
+    def _registered_by(self, node: NodeName, pod_uid: str) -> bool:
+        return registered_by({node: self._slurm().node(node)}).get(node) == pod_uid

@@ -1,0 +1,1 @@
+"""The sunk command: assembles, parses, prints. One file per group of commands."""

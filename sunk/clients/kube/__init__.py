@@ -1,0 +1,1 @@
+"""Kubernetes, spoken to on raw bytes, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Slurm, spoken to over slurmrestd or in memory, behind one protocol."""

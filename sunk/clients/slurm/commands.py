@@ -1,0 +1,219 @@
+"""Slurm through its own commands, as a person on a login node has them.
+
+`sbatch` submits, `squeue` knows jobs that wait, run or ended within the last minutes (MinJobAge),
+`sacct` knows the rest once slurmdbd has caught up. Fields are asked for by name and parted by a
+character that stands in none of them; the commands' tables for people are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from sunk.clients.process import Completed, run
+from sunk.errors import (
+    CommandError,
+    NotFound,
+    Rejected,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+    clip,
+)
+from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
+
+SYSTEM = "slurm"
+_SECONDS = 60.0
+_SEPARATOR = "\x1f"
+_SACCT = ("JobIDRaw", "State", "ExitCode", "NodeList", "JobName", "User", "Account", "Partition")
+_UNREACHABLE = (
+    "Unable to contact slurm controller",
+    "Connection refused",
+    "Connection timed out",
+    "failed to connect to any sack sockets",
+    "Zero Bytes were transmitted",
+    "Problem talking to the database",
+)
+_UNAUTHORIZED = ("Access/permission denied", "Invalid account or account/partition", "credential")
+
+
+class Runner(Protocol):
+    """Runs one command; `sunk.clients.process.run` in production."""
+
+    def __call__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout_seconds: float,
+        env: Mapping[str, str | None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run it to its end."""
+
+
+class SlurmCommands:
+    """sbatch, squeue and sacct of this machine.
+
+    Args:
+        runner: starts the commands.
+        environment: names of this process's variables, to take sbatch's own out.
+    """
+
+    def __init__(
+        self,
+        runner: Runner = run,
+        environment: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self._run = runner
+        self._environment = environment
+
+    def submit(self, script: Path, folder: Path) -> JobId:
+        """Submit a script to run in `folder`, and return the job's number.
+
+        ``SBATCH_*`` variables are taken out: they would silently win over the script.
+
+        Raises:
+            Rejected: Slurm refused the job; the message is Slurm's.
+            Unreachable: no controller answers.
+        """
+        hidden: dict[str, str | None] = {
+            name: None for name in self._environment() if name.startswith("SBATCH_")
+        }
+        done = self._ask(
+            f"submit {script}",
+            ("sbatch", "--parsable", f"--chdir={folder}", str(script)),
+            env=hidden,
+        )
+        # --parsable prints "id" or "id;cluster".
+        number = done.stdout.strip().split(";", 1)[0]
+        if not is_number(number):
+            raise UnexpectedReply(
+                f"submit {script}: sbatch printed {clip(done.stdout)!r}", system=SYSTEM
+            )
+        return JobId(int(number))
+
+    def job(self, job_id: JobId) -> Job:
+        """Return a job, from squeue while it knows it, from sacct after.
+
+        Raises:
+            NotFound: neither knows it (yet): slurmdbd may lag by some seconds.
+        """
+        queued = self._queued(job_id)
+        if queued is not None and queued.state not in TERMINAL_STATES:
+            return queued
+        return self._accounted(job_id) or queued or _unknown(job_id)
+
+    def _queued(self, job_id: JobId) -> Job | None:
+        form = _SEPARATOR.join(("%A", "%T", "%r", "%N", "%j", "%u", "%a", "%P"))
+        try:
+            done = self._ask(
+                f"read job {job_id} from slurmctld",
+                ("squeue", "--noheader", f"--jobs={job_id}", "--states=all", f"--format={form}"),
+            )
+        except NotFound:
+            return None
+        for line in done.stdout.splitlines():
+            words = line.split(_SEPARATOR)
+            if len(words) == 8 and words[0] == str(job_id):
+                return _job_from_squeue(job_id, words)
+        return None
+
+    def _accounted(self, job_id: JobId) -> Job | None:
+        done = self._ask(
+            f"read job {job_id} from slurmdbd",
+            (
+                *(
+                    "sacct",
+                    "--noheader",
+                    "--parsable2",
+                    f"--delimiter={_SEPARATOR}",
+                    "--allocations",
+                ),
+                *(f"--jobs={job_id}", f"--format={','.join(_SACCT)}"),
+            ),
+        )
+        for line in done.stdout.splitlines():
+            words = line.split(_SEPARATOR)
+            if len(words) == len(_SACCT) and words[0] == str(job_id):
+                return job_from_sacct(job_id, words)
+        return None
+
+    def _ask(
+        self, what: str, argv: Sequence[str], env: Mapping[str, str | None] | None = None
+    ) -> Completed:
+        done = self._run(argv, timeout_seconds=_SECONDS, env=env, check=False)
+        if done.status == 0:
+            return done
+        said = clip(done.stderr or done.stdout)
+        if "Invalid job id" in said:
+            raise NotFound(f"{what}: {said}", system=SYSTEM)
+        if any(text in said for text in _UNREACHABLE):
+            raise Unreachable(f"{what}: {said}", system=SYSTEM)
+        if any(text in said for text in _UNAUTHORIZED):
+            raise Unauthorized(f"{what}: {said}", system=SYSTEM)
+        if argv[0] == "sbatch":
+            raise Rejected(f"{what}: {said}", system=SYSTEM)
+        raise CommandError(f"{what}: {said}", argv=tuple(argv), status=done.status, output=said)
+
+
+def is_number(text: str) -> bool:
+    """Return whether text is decimal digits only (`str.isdigit` also likes ²)."""
+    return text.isascii() and text.isdigit()
+
+
+def parse_state(text: str) -> JobState:
+    """Return the base state in what squeue or sacct print (``CANCELLED by 0``, ``COMPLETING``)."""
+    word = text.split(maxsplit=1)[0].rstrip("+") if text.split() else ""
+    # squeue shows the flag instead of the base state for these.
+    word = {"COMPLETING": "RUNNING", "CONFIGURING": "PENDING", "REQUEUED": "PENDING"}.get(
+        word, word
+    )
+    try:
+        return JobState(word)
+    except ValueError:
+        return JobState.UNKNOWN
+
+
+def job_from_sacct(job_id: JobId, words: Sequence[str]) -> Job:
+    """Return the job that a line of sacct describes.
+
+    Args:
+        job_id: its number.
+        words: the fields that this module asks for, in order.
+    """
+    _, state, code, nodes, name, user, account, partition = words
+    status, _, signal = code.partition(":")
+    return Job(
+        job_id=job_id,
+        state=parse_state(state),
+        nodes="" if nodes == "None assigned" else nodes,
+        name=name,
+        user=user,
+        account=account,
+        partition=partition,
+        exit_code=int(status) if is_number(status) else None,
+        exit_signal=int(signal) if is_number(signal) and signal != "0" else None,
+    )
+
+
+def _job_from_squeue(job_id: JobId, words: Sequence[str]) -> Job:
+    _, state, reason, nodes, name, user, account, partition = words
+    return Job(
+        job_id=job_id,
+        state=parse_state(state),
+        reason="" if reason == "None" else reason,
+        nodes=nodes,
+        name=name,
+        user=user,
+        account=account,
+        partition=partition,
+    )
+
+
+def _unknown(job_id: JobId) -> Job:
+    raise NotFound(
+        f"find job {job_id}: neither slurmctld nor slurmdbd knows it",
+        system=SYSTEM,
+        hint="the accounting may lag a few seconds; sacct -j shows older jobs",
+    )

@@ -1,0 +1,1 @@
+"""From a description to text and objects; pure, deterministic bytes."""

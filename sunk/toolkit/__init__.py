@@ -1,0 +1,1 @@
+"""The job toolkit: templates, rendering, submitting and following jobs."""

@@ -1,0 +1,125 @@
+"""Follow a job to its end: its states as they change, and what it prints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sunk.errors import NotFound, Unreachable
+from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
+
+FIRST_POLL_SECONDS = 0.3
+LONGEST_POLL_SECONDS = 10.0
+_GROWTH = 1.3
+_UNKNOWN_SECONDS = 60.0
+"""How long a job may be unknown, or Slurm away, before following gives up."""
+
+
+class JobSource(Protocol):
+    """Knows jobs; `sunk.clients.slurm.commands.SlurmCommands` on a login node."""
+
+    def job(self, job_id: JobId) -> Job:
+        """Return a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time, so that tests can bend it."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+REAL_CLOCK = Clock()
+
+
+def follow(
+    source: JobSource,
+    job_id: JobId,
+    tell: Callable[[str], None],
+    *,
+    log: Path | None = None,
+    clock: Clock = REAL_CLOCK,
+) -> Job:
+    """Tell each change of a job's state, and its output, until it ends; return its last state.
+
+    Polls often at first and rarely later. A job that Slurm does not know for a moment (the
+    accounting lags) is not taken for ended.
+
+    Args:
+        source: asked for the job.
+        job_id: its number.
+        tell: gets lines for a person.
+        log: the job's output, told as it grows.
+        clock: time.
+
+    Raises:
+        NotFound: no part of Slurm knows the job for a minute.
+        Unreachable: Slurm does not answer for a minute.
+    """
+    tail = _Tail(log, tell)
+    said, wait, lost_since = "", FIRST_POLL_SECONDS, None
+    while True:
+        try:
+            job = source.job(job_id)
+            lost_since = None
+        except (NotFound, Unreachable):
+            lost_since = clock.now() if lost_since is None else lost_since
+            if clock.now() - lost_since > _UNKNOWN_SECONDS:
+                raise
+            clock.sleep(wait)
+            continue
+        words = describe(job)
+        if words != said:
+            tell(words)
+            said, wait = words, FIRST_POLL_SECONDS
+        tail.tell_new()
+        if job.state in TERMINAL_STATES:
+            return job
+        clock.sleep(wait)
+        wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
+
+
+def describe(job: Job) -> str:
+    """Return a job's state in words."""
+    words = f"job {job.job_id} {job.state.value}"
+    if job.state is JobState.PENDING and job.reason:
+        words += f" ({job.reason})"
+    if job.nodes:
+        words += f" on {job.nodes}"
+    if job.state in TERMINAL_STATES and job.exit_code is not None:
+        words += f", exit code {job.exit_code}"
+        if job.exit_signal:
+            words += f", signal {job.exit_signal}"
+    return words
+
+
+def completed(job: Job) -> bool:
+    """Return whether a job ended the way it should."""
+    return job.state is JobState.COMPLETED and job.exit_code in {0, None}
+
+
+class _Tail:
+    """What a file gained since the last look, in whole lines."""
+
+    def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
+        self._path = path
+        self._tell = tell
+        self._at = 0
+
+    def tell_new(self) -> None:
+        if self._path is None:
+            return
+        try:
+            with self._path.open("rb") as source:
+                source.seek(self._at)
+                fresh = source.read()
+        except OSError:
+            return
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._at += len(whole)
+        for line in whole.decode(errors="replace").splitlines():
+            self._tell(f"  | {line}")

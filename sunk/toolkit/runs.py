@@ -1,0 +1,142 @@
+"""Run folders: one for each submission, holding the script, its record, and what the job writes.
+
+A folder is complete before Slurm hears of the job, so that a submission cut short leaves a record
+without a job id, never a job without a record.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import sunk
+from sunk.errors import ConfigError, InputError
+from sunk.model.slurm import JobId
+from sunk.toolkit.catalogue import Template
+from sunk.toolkit.parameters import JobParameters
+from sunk.toolkit.script import LOG_FILE, SCRIPT_FILE, RenderedJob
+
+RECORD_FILE = "record.json"
+RUNS_FOLDER = "sunk-runs"
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        folder: where everything of the run lies; the job's working folder.
+        job_id: Slurm's number; nothing before it is submitted.
+    """
+
+    folder: Path
+    job_id: JobId | None = None
+
+    @property
+    def script(self) -> Path:
+        """The sbatch script."""
+        return self.folder / SCRIPT_FILE
+
+    @property
+    def log(self) -> Path:
+        """The job's output."""
+        return self.folder / LOG_FILE
+
+
+def make_run(
+    root: Path, template: Template, parameters: JobParameters, job: RenderedJob, now: datetime
+) -> Run:
+    """Make the folder of a run with everything the job needs.
+
+    Args:
+        root: parent of run folders.
+        template: what the job was rendered from.
+        parameters: its parameters.
+        job: the rendered job.
+        now: time of the submission.
+
+    Raises:
+        ConfigError: the folder cannot be made.
+    """
+    folder = _fresh_folder(root, f"{parameters.name}-{now:%Y%m%dT%H%M%S}")
+    run = Run(folder=folder)
+    (folder / SCRIPT_FILE).write_text(job.script)
+    if template.needs_programs:
+        _copy_programs(folder / "sunk_jobs")
+    _write_record(
+        run,
+        {
+            "template": job.template,
+            "digest": job.digest,
+            "parameters": json.loads(job.parameters),
+            "sunk": sunk.__version__,
+            "made": now.isoformat(timespec="seconds"),
+            "job_id": None,
+        },
+    )
+    return run
+
+
+def note_job(run: Run, job_id: JobId) -> Run:
+    """Record the number that Slurm gave."""
+    record = json.loads((run.folder / RECORD_FILE).read_text())
+    _write_record(run, {**record, "job_id": job_id})
+    return Run(folder=run.folder, job_id=job_id)
+
+
+def find_run(root: Path, job_id: JobId) -> Run | None:
+    """Return the run folder of a job, or nothing when it was not submitted from there."""
+    for record_file in sorted(root.glob(f"*/{RECORD_FILE}"), reverse=True):
+        try:
+            record = json.loads(record_file.read_text())
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and record.get("job_id") == job_id:
+            return Run(folder=record_file.parent, job_id=job_id)
+    return None
+
+
+def parse_job_id(text: str) -> JobId:
+    """Return a job's number.
+
+    Raises:
+        InputError: it is not one.
+    """
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+        raise InputError(f"read job id {text!r}: not a number", hint="squeue --me lists your jobs")
+    return JobId(int(text))
+
+
+def _fresh_folder(root: Path, name: str) -> Path:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for number in range(_TRIES):
+            folder = root / (name if number == 0 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as exc:
+        raise ConfigError(
+            f"make run folder in {root}: {exc.strerror}", hint="choose another with --run-dir"
+        ) from exc
+    raise ConfigError(f"make run folder {root / name}: {_TRIES} of that name exist")
+
+
+def _copy_programs(target: Path) -> None:
+    with resources.as_file(resources.files("sunk_jobs")) as source:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_record(run: Run, record: Mapping[str, Any]) -> None:
+    draft = run.folder / f".{RECORD_FILE}"
+    draft.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    draft.replace(run.folder / RECORD_FILE)

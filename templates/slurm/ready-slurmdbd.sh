@@ -1,0 +1,4 @@
+#!/bin/bash
+# Ready: slurmdbd answers a request.
+set -euo pipefail
+timeout 5 sacctmgr ping

@@ -1,0 +1,71 @@
+"""Fixtures of more than one layer: where the real Slurm comes from, and one that runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sunk.local.cluster import Parameters
+from sunk.wiring import local as wiring
+from tests.support.cluster import RunningSite, bring_up, local_settings, reporter
+from tests.support.examples import load_profile
+from tests.support.slurm_namespace import SlurmNamespace
+
+load_profile()
+
+
+@pytest.fixture(scope="session")
+def slurm_rootfs() -> Path:
+    """The root file system of the slurm image, as the local cluster's software has it."""
+    return wiring.ensure_software(local_settings(), reporter()).slurm_rootfs
+
+
+@pytest.fixture(scope="session")
+def slurm_namespace(
+    slurm_rootfs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SlurmNamespace]:
+    """A running cluster of three idle nodes, shared by the session."""
+    folder = tmp_path_factory.mktemp("slurm")
+    namespace = SlurmNamespace(rootfs=slurm_rootfs, folder=folder, nodes=("w1", "w2", "w3"))
+    namespace.start()
+    try:
+        yield namespace
+    finally:
+        namespace.stop()
+        shutil.rmtree(folder)
+
+
+DESCRIPTION = """\
+apiVersion: sunk.dev/v1alpha1
+kind: SlurmCluster
+metadata: {name: tests, namespace: slurm}
+spec:
+  users:
+    - {name: alice, uid: 2001}
+  login: {serviceType: NodePort, nodePort: 30022}
+  slurmConf: {SlurmdTimeout: "20"}
+---
+apiVersion: sunk.dev/v1alpha1
+kind: NodeSet
+metadata: {name: w, namespace: slurm}
+spec: {replicas: 4, cpu: "1", memory: 1Gi, cpuRequest: 50m, memoryRequest: 64Mi}
+"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """A cluster of two Kubernetes nodes with Slurm, shared by the layer."""
+    file = tmp_path_factory.mktemp("description") / "cluster.yaml"
+    file.write_text(DESCRIPTION)
+    running = bring_up("tests", Parameters(node_count=2), file)
+    yield running
+    running.local.down()
+
+
+@pytest.fixture(scope="session")
+def kube_cluster(site: RunningSite) -> RunningSite:
+    """A real Kubernetes for the contract suite."""
+    return site

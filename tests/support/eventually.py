@@ -1,0 +1,39 @@
+"""Wait for something real to become true: poll with a deadline, never a bare sleep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.05
+
+
+def eventually(predicate: Callable[[], T], within_seconds: float, *, what: str = "") -> T:
+    """Return the first true value of `predicate`; fail once the time is over.
+
+    Errors that the predicate raises are counted as "not yet"; the last one goes into the failure.
+
+    Raises:
+        AssertionError: the deadline passed; says what was waited for and the last answer.
+    """
+    deadline = time.monotonic() + within_seconds
+    while True:
+        last: object
+        cause: Exception | None = None
+        try:
+            value = predicate()
+        except Exception as exc:  # noqa: BLE001 - a server that is not up yet may fail in any way
+            last, cause = exc, exc
+        else:
+            if value:
+                return value
+            last = value
+        if time.monotonic() >= deadline:
+            name = what or getattr(predicate, "__name__", "the condition")
+            raise AssertionError(
+                f"wait for {name}: not true after {within_seconds:g} s; last answer: {last!r}"
+            ) from cause
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,45 @@
+"""From answers to what planners see."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sunk.bridge.snapshot import registered_by, worker_pod
+from sunk.model.kube import Pod
+from sunk.model.slurm import NodeName, NodeState, SlurmNode
+
+
+def registered(extra: str) -> dict:
+    node = SlurmNode(name=NodeName("a-0"), state=NodeState.IDLE, extra=extra)
+    return registered_by({node.name: node})
+
+
+def test_record_says_which_pod_registered_it():
+    assert registered(json.dumps({"podUid": "u", "rack": 7})) == {"a-0": "u"}
+
+
+@pytest.mark.parametrize(
+    "extra", ["", "rack 7", "[]", "null", "{}", '{"podUid": 7}', '{"podUid": ""}']
+)
+def test_record_that_does_not_say_so_was_not_registered_by_a_worker(extra):
+    assert registered(extra) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "node_set", "ordinal"), [("a-0", "a", 0), ("big-mem-12", "big-mem", 12)]
+)
+def test_worker_is_known_by_its_name_and_label(name, node_set, ordinal):
+    found = worker_pod(
+        Pod(name=name, namespace="s", uid="u", labels={"sunk.dev/node-set": node_set})
+    )
+    assert (found.name, found.node_set, found.ordinal) == (name, node_set, ordinal)
+
+
+@pytest.mark.parametrize(
+    ("name", "node_set"), [("a-0", "b"), ("a-x", "a"), ("a", "a"), ("a-0", "")]
+)
+def test_pod_that_is_not_named_like_a_worker_is_none(name, node_set):
+    pod = Pod(name=name, namespace="s", uid="u", labels={"sunk.dev/node-set": node_set})
+    assert worker_pod(pod) is None

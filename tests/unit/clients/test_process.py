@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sunk.clients import process
+from sunk.errors import CommandError, EnvironmentFault
+
+SECONDS = 30.0
+
+
+def script(path: Path, text: str, mode: int = 0o755) -> Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_missing_program_is_a_fault_of_the_machine():
+    with pytest.raises(EnvironmentFault, match="run no-such-program: no such program"):
+        process.run(["no-such-program"], timeout_seconds=SECONDS)
+
+
+def test_file_that_is_no_program_is_said(tmp_path):
+    file = script(tmp_path / "x", "garbage")
+    with pytest.raises(EnvironmentFault, match="Exec format error"):
+        process.run([file], timeout_seconds=SECONDS)
+    with pytest.raises(EnvironmentFault, match="Exec format error"):
+        process.start([file], log=tmp_path / "log")
+
+
+def test_file_that_may_not_be_run_is_said(tmp_path):
+    file = script(tmp_path / "x", "#!/bin/sh\n", mode=0o644)
+    with pytest.raises(EnvironmentFault, match="Permission denied"):
+        process.run_logged([file], log=tmp_path / "log", timeout_seconds=SECONDS)
+
+
+def test_missing_working_folder_is_not_taken_for_a_missing_program(tmp_path):
+    with pytest.raises(EnvironmentFault, match="there is no such folder"):
+        process.run(["true"], cwd=tmp_path / "gone", timeout_seconds=SECONDS)
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_full_disk_is_the_machines_fault_and_not_the_programs(tmp_path, logged):
+    file = script(tmp_path / "x", "#!/bin/sh\necho cp: x: No space left on device >&2; exit 1\n")
+    with pytest.raises(EnvironmentFault) as caught:
+        if logged:
+            process.run_logged([file], log=tmp_path / "log", timeout_seconds=SECONDS)
+        else:
+            process.run([file], timeout_seconds=SECONDS)
+    assert caught.value.message == f"run {file}: cp: x: No space left on device"
+    assert "free some space" in (caught.value.hint or "")
+
+
+def test_other_failure_names_status_and_last_words(tmp_path):
+    file = script(tmp_path / "x", "#!/bin/sh\necho broken >&2; exit 7\n")
+    with pytest.raises(CommandError) as caught:
+        process.run([file], timeout_seconds=SECONDS)
+    assert caught.value.message == f"run {file}: exit status 7: broken"
+
+
+def test_program_that_does_not_end_is_killed_and_said(tmp_path):
+    file = script(tmp_path / "x", "#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(CommandError, match=r"no end after 0\.2 s"):
+        process.run_logged([file], log=tmp_path / "log", timeout_seconds=0.2)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sunk.clients.process import Completed
+from sunk.clients.slurm.commands import SlurmCommands, job_from_sacct, parse_state
+from sunk.errors import NotFound, Rejected, Unauthorized, UnexpectedReply, Unreachable
+from sunk.model.slurm import JobId, JobState
+
+ID = JobId(7)
+S = "\x1f"
+
+
+class Answers:
+    """Answers each program with what it was given."""
+
+    def __init__(self, **answers: tuple[int, str, str]) -> None:
+        self.answers = answers
+        self.calls: list[tuple[tuple[str, ...], dict | None]] = []
+
+    def __call__(self, argv, *, timeout_seconds, env=None, check=True):
+        self.calls.append((tuple(map(str, argv)), env))
+        status, out, err = self.answers[argv[0]]
+        return Completed(argv=tuple(argv), status=status, stdout=out, stderr=err)
+
+
+def submit(answers: Answers, environment=()) -> JobId:
+    commands = SlurmCommands(answers, lambda: environment)
+    return commands.submit(Path("/r/job.sbatch"), Path("/r"))
+
+
+@pytest.mark.parametrize("out", ["7\n", "7;cluster\n"])
+def test_submitted_job_has_the_number_that_sbatch_prints(out):
+    assert submit(Answers(sbatch=(0, out, ""))) == 7
+
+
+def test_sbatch_variables_are_taken_out_because_they_win_over_the_script():
+    answers = Answers(sbatch=(0, "7", ""))
+    submit(answers, ["SBATCH_PARTITION", "PATH", "SLURM_CONF"])
+    argv, env = answers.calls[0]
+    assert argv == ("sbatch", "--parsable", "--chdir=/r", "/r/job.sbatch")
+    assert env == {"SBATCH_PARTITION": None}
+
+
+@pytest.mark.parametrize(
+    ("err", "kind"),
+    [
+        ("sbatch: error: invalid partition specified: nope", Rejected),
+        ("sbatch: error: Unable to contact slurm controller (connect failure)", Unreachable),
+        ("sbatch: error: Invalid account or account/partition combination", Unauthorized),
+    ],
+)
+def test_refusals_are_told_apart(err, kind):
+    with pytest.raises(kind, match=r"submit /r/job\.sbatch"):
+        submit(Answers(sbatch=(1, "", err)))
+
+
+def test_sbatch_that_prints_no_number_is_an_unexpected_reply():
+    with pytest.raises(UnexpectedReply):
+        submit(Answers(sbatch=(0, "Submitted batch job 7", "")))
+
+
+def test_running_job_comes_from_squeue_alone():
+    line = S.join(["7", "RUNNING", "None", "w-[0-1]", "n", "alice", "default", "main"])
+    answers = Answers(squeue=(0, line + "\n", ""))
+    job = SlurmCommands(answers).job(ID)
+    assert (job.state, job.nodes, job.reason) == (JobState.RUNNING, "w-[0-1]", "")
+
+
+def test_ended_job_gets_its_exit_code_from_sacct():
+    queue = S.join(["7", "FAILED", "NonZeroExitCode", "w-0", "n", "alice", "default", "main"])
+    account = S.join(["7", "FAILED", "3:0", "w-0", "n", "alice", "default", "main"])
+    job = SlurmCommands(Answers(squeue=(0, queue, ""), sacct=(0, account, ""))).job(ID)
+    assert (job.state, job.exit_code, job.exit_signal) == (JobState.FAILED, 3, None)
+
+
+def test_job_that_only_sacct_remembers_is_found():
+    account = S.join(["7", "CANCELLED by 0", "0:15", "None assigned", "n", "a", "d", "m"])
+    answers = Answers(
+        squeue=(1, "", "slurm_load_jobs error: Invalid job id specified"), sacct=(0, account, "")
+    )
+    job = SlurmCommands(answers).job(ID)
+    assert (job.state, job.exit_signal, job.nodes) == (JobState.CANCELLED, 15, "")
+
+
+def test_job_that_nobody_knows_is_not_found():
+    answers = Answers(squeue=(1, "", "Invalid job id specified"), sacct=(0, "", ""))
+    with pytest.raises(NotFound, match="neither slurmctld nor slurmdbd"):
+        SlurmCommands(answers).job(ID)
+
+
+def test_line_of_another_job_is_never_taken():
+    other = S.join(["8", "COMPLETED", "0:0", "w-0", "n", "a", "d", "m"])
+    answers = Answers(squeue=(0, "", ""), sacct=(0, other, ""))
+    with pytest.raises(NotFound):
+        SlurmCommands(answers).job(ID)
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("COMPLETED", JobState.COMPLETED),
+        ("CANCELLED by 2001", JobState.CANCELLED),
+        ("CANCELLED+", JobState.CANCELLED),
+        ("COMPLETING", JobState.RUNNING),
+        ("CONFIGURING", JobState.PENDING),
+        ("", JobState.UNKNOWN),
+        ("SOMETHING_NEW", JobState.UNKNOWN),
+    ],
+)
+def test_states_are_read_as_slurm_prints_them(text, state):
+    assert parse_state(text) is state
+
+
+@given(st.text())
+def test_any_state_text_is_a_state(text):
+    assert parse_state(text) in JobState
+
+
+@given(code=st.text(max_size=10))
+def test_any_exit_code_text_is_read_without_a_crash(code):
+    job = job_from_sacct(ID, ["7", "FAILED", code, "w", "n", "u", "a", "p"])
+    assert job.exit_code is None or job.exit_code >= 0

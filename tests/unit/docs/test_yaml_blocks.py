@@ -1,0 +1,33 @@
+"""YAML that a person could copy from a page is a valid description or job file."""
+
+from __future__ import annotations
+
+import pytest
+
+from sunk.render.description import read_description
+from sunk.toolkit.job_file import read_job
+from tests.support.pages import DOCS, pages, split
+
+BLOCKS = [
+    pytest.param("\n".join(line.text for line in lines), id=f"{file.stem}:{lines[0].number}")
+    for file in pages()
+    for language, lines in split(file)[1]
+    if language == "yaml"
+]
+
+
+@pytest.mark.parametrize("text", BLOCKS)
+def test_yaml_block_is_read(text, tmp_path):
+    if "kind: SlurmCluster" in text:
+        assert read_description(text, source="page").node_sets
+        return
+    file = tmp_path / "job.yaml"
+    file.write_text(text)
+    template, parameters = read_job(str(file), [])
+    assert parameters.name
+    assert template.name in text
+
+
+def test_there_are_such_blocks():
+    assert len(BLOCKS) >= 3
+    assert (DOCS / "howto").is_dir()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from sunk.errors import ConfigError, InputError
+from sunk.model.slurm import JobId
+from sunk.toolkit.job_file import read_job
+from sunk.toolkit.runs import find_run, make_run, note_job, parse_job_id
+from sunk.toolkit.script import render_job
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def made(root, source="mpi"):
+    template, parameters = read_job(source, [])
+    return make_run(root, template, parameters, render_job(template, parameters), NOW)
+
+
+def test_folder_holds_script_record_and_programs_before_slurm_hears_of_it(tmp_path):
+    run = made(tmp_path)
+    assert run.folder.name == "mpi-20260102T030405"
+    assert run.script.read_text().startswith("#!/bin/bash")
+    assert (run.folder / "sunk_jobs" / "allreduce.py").exists()
+    record = json.loads((run.folder / "record.json").read_text())
+    assert record["job_id"] is None
+    assert record["template"] == "mpi"
+    assert record["parameters"]["nodes"] == 1
+
+
+def test_template_without_programs_copies_none(tmp_path):
+    assert not (made(tmp_path, "hello").folder / "sunk_jobs").exists()
+
+
+def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path):
+    assert made(tmp_path).folder != made(tmp_path).folder
+
+
+def test_run_is_found_by_its_job(tmp_path):
+    made(tmp_path)
+    run = note_job(made(tmp_path), JobId(12))
+    assert find_run(tmp_path, JobId(12)) == run
+    assert find_run(tmp_path, JobId(13)) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"job_id": "12"}'])
+def test_damaged_record_is_passed_over(tmp_path, content):
+    run = note_job(made(tmp_path), JobId(12))
+    (tmp_path / "zzz").mkdir()
+    (tmp_path / "zzz" / "record.json").write_text(content)
+    assert find_run(tmp_path, JobId(12)) == run
+
+
+def test_unwritable_place_is_one_clear_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="make run folder in"):
+        made(tmp_path / "file")
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "x", "1.0", "1 2", "²"])
+def test_what_is_not_a_job_id_is_refused(text):
+    with pytest.raises(InputError, match="not a number"):
+        parse_job_id(text)

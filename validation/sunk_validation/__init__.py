@@ -1,0 +1,1 @@
+"""Acceptance runs, gates and the handoff report."""
