@@ -64,10 +64,17 @@ def loads_of(jobs: Iterable[Job]) -> dict[NodeName, Load]:
     return {
         NodeName(name): Load(
             jobs=tuple(sorted(one.job_id for one in here)),
-            seconds_left=None,
+            ends_at=_last_end(here),
         )
         for name, here in jobs_by_node(jobs).items()
     }
+
+
+def _last_end(jobs: Iterable[Job]) -> int | None:
+    """Return when the last of some jobs must end; nothing while one of them does not say."""
+    ends = [one.end_time or one.planned_end for one in jobs]
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None
 
 
 def jobs_by_node(jobs: Iterable[Job]) -> Mapping[str, tuple[Job, ...]]:

@@ -158,7 +158,9 @@ class Job:
         exit_signal: number of that signal.
         submit_time: when it was submitted, or requeued last.
         start_time: when it started; None before (Slurm's estimate is not kept).
-        end_time: when it ended; None before (Slurm's planned end is not kept).
+        end_time: when it ended; None before.
+        planned_end: when a running job reaches its time limit, a year after its start where it has
+            none; None before and after.
         restart_count: how often it was requeued.
         stdout_path: where its output goes, as Slurm expanded it.
         working_directory: where it runs.
@@ -183,6 +185,7 @@ class Job:
     submit_time: int | None = None
     start_time: int | None = None
     end_time: int | None = None
+    planned_end: int | None = None
     restart_count: int = 0
     stdout_path: str = ""
     working_directory: str = ""

@@ -106,11 +106,12 @@ class Load:
 
     Attributes:
         jobs: their numbers, sorted.
-        seconds_left: until the last of them reaches its time limit; None without a limit.
+        ends_at: when the last of them reaches its time limit, in seconds since the epoch; None
+            when that is not known.
     """
 
     jobs: tuple[JobId, ...]
-    seconds_left: int | None
+    ends_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

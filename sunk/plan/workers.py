@@ -32,7 +32,7 @@ from sunk.plan.actions import (
 from sunk.plan.places import creations, too_many
 from sunk.plan.reasons import Cause, own_cause, write_reason
 
-_IDLE = Load(jobs=(), seconds_left=0)
+_IDLE = Load(jobs=(), ends_at=0)
 _UPDATE_SHARE = 4
 """At most one in so many workers of a set is being replaced at a time, and never less than one."""
 
@@ -128,7 +128,7 @@ def _within(
 def _parting_key(pod: WorkerPod, seen: Snapshot) -> tuple[object, ...]:
     record = _record_of(pod, seen)
     load = seen.loads.get(pod.name, _IDLE)
-    left = float("inf") if load.seconds_left is None else load.seconds_left
+    ends_at = float("inf") if load.ends_at is None else load.ends_at
     cause = None if record is None else _cause(record)
     return (
         not (pod.deleting or pod.ended),
@@ -137,7 +137,7 @@ def _parting_key(pod: WorkerPod, seen: Snapshot) -> tuple[object, ...]:
         record is not None and record.state is not NodeState.DOWN,
         bool(load.jobs),
         pod.deletion_cost,
-        left,
+        ends_at,
         -pod.created,
         -(pod.ordinal or 0),
     )

@@ -36,13 +36,14 @@ def test_job_runs_completes_and_is_accounted(slurm: Harness) -> None:
     assert (run.job_id, run.user, run.nodes, run.exit_code) == (job_id, "alice", job.nodes, 0)
 
 
-def test_running_job_has_a_start_and_no_end(slurm: Harness) -> None:
+def test_running_job_has_a_start_and_a_planned_end_and_no_end(slurm: Harness) -> None:
     client = slurm.client("alice")
-    job_id = client.submit(sleeper())
+    job_id = client.submit(sleeper(time_limit_minutes=7))
     slurm.until(lambda: client.job(job_id).state is JobState.RUNNING)
 
     job = client.job(job_id)
     assert job.start_time is not None
+    assert job.planned_end == job.start_time + 7 * 60
     assert (job.end_time, job.exit_code, job.ended) == (None, None, False)
 
 

@@ -29,7 +29,7 @@ MACHINES = ("m0", "m1", "m2")
 
 @dataclass
 class World:
-    """Everything there is; jobs are seconds left by node, None for ever."""
+    """Everything there is; jobs are when they must end by node, None when unknown."""
 
     sets: dict[str, WorkerSet] = field(default_factory=dict)
     pods: dict[NodeName, WorkerPod] = field(default_factory=dict)
@@ -41,9 +41,7 @@ class World:
     made: int = 0
 
     def snapshot(self, **changes: Trust) -> Snapshot:
-        loads = {
-            name: Load(jobs=(JobId(1),), seconds_left=left) for name, left in self.jobs.items()
-        }
+        loads = {name: Load(jobs=(JobId(1),), ends_at=end) for name, end in self.jobs.items()}
         return Snapshot(
             sets=tuple(self.sets.values()),
             pods=tuple(self.pods.values()),

@@ -148,7 +148,7 @@ def _job(row: dict[str, str]) -> Job:
     if state is None or reason is None:
         raise _Unclear
     over = state in TERMINAL_STATES
-    started = over or state in (JobState.RUNNING, JobState.SUSPENDED)
+    going = state in (JobState.RUNNING, JobState.SUSPENDED)
     job_id, array, task = row["JobID"], row["ArrayJobID"], row["ArrayTaskID"]
     in_array = task != "N/A"
     exit_code, exit_signal = _exit(row["exit_code"])
@@ -169,8 +169,9 @@ def _job(row: dict[str, str]) -> Job:
         exit_signal=exit_signal if over else None,
         submit_time=_time(row["SubmitTime"]),
         # Slurm fills these with its plans while the job has not started or not ended.
-        start_time=_time(row["StartTime"]) if started else None,
+        start_time=_time(row["StartTime"]) if over or going else None,
         end_time=_time(row["EndTime"]) if over else None,
+        planned_end=_time(row["EndTime"]) if going else None,
         restart_count=_number(row["RestartCnt"]),
         stdout_path=_stdout(row),
         working_directory=_text(row["WorkDir"]),

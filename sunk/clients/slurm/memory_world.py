@@ -31,6 +31,7 @@ from sunk.model.slurm import (
 
 REQUEUE_SECONDS = 6
 """How long a requeued job waits before it may start again: cred_expire=5 and one."""
+_YEAR_SECONDS = 365 * 24 * 3600
 
 
 @dataclass(slots=True)
@@ -42,6 +43,12 @@ class _Running:
     wanted_cpus: int
     eligible_time: int
     seconds: int
+
+    @property
+    def limit_seconds(self) -> int:
+        """Its time limit; slurmctld plans a year for a job without one."""
+        minutes = self.submission.time_limit_minutes
+        return _YEAR_SECONDS if minutes is None else minutes * 60
 
 
 class MemoryCluster:
@@ -172,6 +179,7 @@ class MemoryCluster:
             exit_signal=signal,
             start_time=job.start_time or self.now,
             end_time=self.now,
+            planned_end=None,
         )
         self.set_job(ended)
         self.history.setdefault(job.job_id, []).append(ended)
@@ -206,6 +214,7 @@ class MemoryCluster:
             submit_time=self.now,
             start_time=None,
             end_time=None,
+            planned_end=None,
             exit_code=None,
             exit_signal=None,
             restart_count=job.restart_count + 1,
@@ -230,6 +239,7 @@ class MemoryCluster:
                 reason="",
                 nodes=fold(names),
                 start_time=self.now,
+                planned_end=self.now + running.limit_seconds,
             )
             self.set_job(started)
             for name in names:

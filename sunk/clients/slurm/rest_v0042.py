@@ -121,7 +121,7 @@ class Job(msgspec.Struct):
         """Return the job record."""
         state, flags = split(self.job_state, model.JobState, model.JobState.UNKNOWN)
         over = state in model.TERMINAL_STATES
-        started = over or state in (model.JobState.RUNNING, model.JobState.SUSPENDED)
+        going = state in (model.JobState.RUNNING, model.JobState.SUSPENDED)
         return model.Job(
             job_id=JobId(self.job_id),
             array_job_id=JobId(self.array_job_id.value() or 0) or None,
@@ -138,8 +138,9 @@ class Job(msgspec.Struct):
             exit_signal=self.exit_code.signal.id.value() if over else None,
             submit_time=self.submit_time.time(),
             # Slurm fills these with its plans while the job has not started or not ended.
-            start_time=self.start_time.time() if started else None,
+            start_time=self.start_time.time() if over or going else None,
             end_time=self.end_time.time() if over else None,
+            planned_end=self.end_time.time() if going else None,
             restart_count=self.restart_cnt,
             stdout_path=self.standard_output,
             working_directory=self.current_working_directory,

@@ -56,6 +56,7 @@ def job_records(draw: st.DrawFn) -> Job:
         submit_time=draw(st.one_of(st.none(), times)),
         start_time=draw(times) if started else None,
         end_time=draw(times) if over else None,
+        planned_end=draw(times) if started and not over else None,
         restart_count=draw(st.integers(0, 9)),
         stdout_path=draw(paths),
         working_directory=draw(paths),
@@ -69,7 +70,7 @@ def render_row(job: Job) -> str:
     """What squeue prints for a job, with its plans where there is no time yet."""
     array = job.job_id if job.array_job_id is None else job.array_job_id
     task = "N/A" if job.array_job_id is None else "0-3%2"
-    over, started = job.end_time is not None, job.start_time is not None
+    started = job.start_time is not None
     fields = (
         job.job_id,
         array,
@@ -84,7 +85,7 @@ def render_row(job: Job) -> str:
         f"{job.exit_code or 0}:{job.exit_signal or 0}",
         job.submit_time or "N/A",
         job.start_time if started else 99,
-        job.end_time if over else "NONE",
+        job.end_time or job.planned_end or "NONE",
         job.restart_count,
         job.stdout_path,
         job.working_directory,
