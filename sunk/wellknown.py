@@ -27,6 +27,9 @@ ANNOTATION_OFFERED = f"{API_GROUP}/offered"
 """Digest of the configuration offered to slurmctld, on its Pod: a change makes the kubelet look."""
 ANNOTATION_MACHINE = f"{API_GROUP}/machine"
 """Kubernetes Node that a worker Pod was made for; set where there is one worker on each Node."""
+ANNOTATION_MACHINE_UID = f"{API_GROUP}/node-uid"
+"""UID of the Kubernetes Node that a worker Pod was bound to; set by the bridge, read by it and by
+the worker, so that a Node made anew under the name is not taken for that one."""
 ANNOTATION_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """The lower, the sooner a worker is chosen when some must go; set by people, read by the bridge."""
 FINALIZER = f"{API_GROUP}/bridge"
@@ -38,6 +41,9 @@ so that two releases of the chart, or a bridge beside the cluster, never act at 
 
 EXTRA_POD_UID = "podUid"
 """Key in the field ``extra`` of a Slurm node; set by a worker's slurmd, read by the bridge."""
+
+EXTRA_NODE_UID = "nodeUid"
+"""The same for its Kubernetes Node's UID."""
 
 CONTROLLER_POD = "slurmctld-0"
 """slurmctld's Pod; made by its StatefulSet."""

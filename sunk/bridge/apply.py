@@ -17,10 +17,12 @@ from sunk.plan.actions import (
     DeletePod,
     DeleteRecord,
     Drain,
+    NoteMachine,
     Resume,
     TakeDown,
     WorkersAction,
 )
+from sunk.wellknown import ANNOTATION_MACHINE_UID
 
 MakePod = Callable[[CreatePod], KubeObject]
 
@@ -79,10 +81,14 @@ class Applier:
             why_not = exc.message
         return Outcome(action=action, done=not why_not, why_not=why_not)
 
-    def _attempt(self, action: WorkersAction) -> str:
+    def _attempt(self, action: WorkersAction) -> str:  # noqa: C901 - one case an action
         match action:
             case CreatePod():
                 self._kube.create(self._make_pod(action))
+            case NoteMachine(node=node, uid=uid, machine_uid=machine_uid):
+                # The API server refuses a patch whose UID is not the object's.
+                notes = {"annotations": {ANNOTATION_MACHINE_UID: machine_uid}, "uid": uid}
+                self._kube.merge(POD, node, {"metadata": notes}, self._namespace)
             case DeletePod(node=node, uid=uid):
                 self._kube.delete(POD, node, self._namespace, uid=uid)
             case Drain(node=node, reason=reason):

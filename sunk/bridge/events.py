@@ -28,6 +28,7 @@ from sunk.plan.actions import (
     WorkersAction,
 )
 
+# Without a NoteMachine, which tells nobody anything.
 _WORDS: dict[type, tuple[str, str]] = {
     CreatePod: ("WorkersCreated", "made Pods of {nodes}"),
     DeletePod: ("WorkersDeleted", "deleted Pods of {nodes}"),
@@ -80,7 +81,7 @@ def _of_workers(wishes: Wishes, seen: Snapshot, outcomes: Iterable[Outcome]) -> 
     for outcome in outcomes:
         action = outcome.action
         owner = action.node_set if isinstance(action, CreatePod) else of_worker.get(action.node, "")
-        if outcome.done:
+        if outcome.done and type(action) in _WORDS:
             groups[owner, type(action)].append(action)
     for (owner, kind), actions in groups.items():
         about = sets.get(owner) or wishes.head

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sunk.bridge.loop import Round
-from sunk.bridge.snapshot import jobs_by_node, registered_by
+from sunk.bridge.snapshot import jobs_by_node, noted, registered_by
 from sunk.model.kube import Pod
 from sunk.model.slurm import Job, NodeName, SlurmNode
 from sunk.plan.reasons import own_cause
+from sunk.wellknown import EXTRA_NODE_UID
 
 _ALWAYS = frozenset({"DYNAMIC_NORM"})
 """Flags that every worker has."""
@@ -27,6 +28,7 @@ class WorkerRow:
         users: of those jobs, sorted.
         pod: ``ready``, ``not ready``, ``deleting``, ``another Pod's record`` or ``none``.
         kube_node: where the Pod is.
+        kube_node_uid: of the Kubernetes Node that the record was made on, as the record has it.
     """
 
     node: str
@@ -37,6 +39,7 @@ class WorkerRow:
     users: tuple[str, ...]
     pod: str
     kube_node: str
+    kube_node_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,7 @@ def _row(
         users=tuple(sorted({job.user for job in jobs})),
         pod=_pod_words(pod, record, uids),
         kube_node="" if pod is None else pod.node or "",
+        kube_node_uid="" if record is None else noted(record, EXTRA_NODE_UID),
     )
 
 

@@ -15,6 +15,7 @@ from sunk.model.workers import Load, Snapshot, WorkerPod
 from sunk.wellknown import (
     ANNOTATION_DELETION_COST,
     ANNOTATION_MACHINE,
+    ANNOTATION_MACHINE_UID,
     ANNOTATION_REVISION,
     EXTRA_POD_UID,
     LABEL_NODE_SET,
@@ -51,6 +52,7 @@ def worker_pod(pod: Pod) -> WorkerPod | None:
         ordinal=int(number) if numbered else None,
         machine=machine,
         kube_node=pod.node,
+        machine_uid=pod.annotations.get(ANNOTATION_MACHINE_UID, ""),
         deleting=pod.deleting,
         ended=pod.phase in _ENDED,
         revision=pod.annotations.get(ANNOTATION_REVISION, ""),
@@ -92,16 +94,17 @@ def registered_by(records: Mapping[NodeName, SlurmNode]) -> dict[NodeName, str]:
 
     A worker's slurmd writes it into the record's field ``extra``.
     """
-    found = {}
-    for name, record in records.items():
-        try:
-            facts = json.loads(record.extra)
-        except ValueError:
-            continue
-        uid = facts.get(EXTRA_POD_UID) if isinstance(facts, dict) else None
-        if isinstance(uid, str) and uid:
-            found[name] = uid
-    return found
+    return {name: uid for name, record in records.items() if (uid := noted(record, EXTRA_POD_UID))}
+
+
+def noted(record: SlurmNode, key: str) -> str:
+    """Return what a worker's slurmd wrote into its record under `key`; nothing without it."""
+    try:
+        facts = json.loads(record.extra)
+    except ValueError:
+        return ""
+    value = facts.get(key) if isinstance(facts, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _whole(text: str) -> int:

@@ -80,6 +80,7 @@ class WorkerPod:
         ordinal: number in its name; None for the worker of a named machine.
         machine: Kubernetes Node that it was made for; None for one that may be anywhere.
         kube_node: Node it is bound to; nothing while pending.
+        machine_uid: UID of that Node when it was bound, as it was noted on the Pod; empty before.
         deleting: its deletion is under way.
         ended: its containers ended for good (evicted, for example); only its name is left.
         revision: digest of what it was made from.
@@ -93,6 +94,7 @@ class WorkerPod:
     ordinal: int | None
     machine: str | None = None
     kube_node: str | None = None
+    machine_uid: str = ""
     deleting: bool = False
     ended: bool = False
     revision: str = ""

@@ -50,6 +50,19 @@ class CreatePod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteMachine:
+    """Write on a worker's Pod which Kubernetes Node it was bound to, by the Node's UID.
+
+    Attributes:
+        uid: the Pod's; if the name is another's now, nothing is written.
+    """
+
+    node: NodeName
+    uid: str
+    machine_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePod:
     """Delete a worker's Pod, if it is still the one with this UID."""
 
@@ -99,4 +112,4 @@ class DeleteRecord:
 
 
 DisruptiveAction: TypeAlias = DeletePod | Drain | Resume | TakeDown | DeleteRecord
-WorkersAction: TypeAlias = CreatePod | DisruptiveAction
+WorkersAction: TypeAlias = CreatePod | NoteMachine | DisruptiveAction

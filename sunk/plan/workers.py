@@ -25,6 +25,7 @@ from sunk.plan.actions import (
     DeleteRecord,
     DisruptiveAction,
     Drain,
+    NoteMachine,
     Resume,
     TakeDown,
     WorkersAction,
@@ -97,6 +98,9 @@ def plan_workers(seen: Snapshot, *, allowance: int) -> WorkersPlan:
             Waiting(node=node, why="held by the breaker: enough was done in this window")
             for node in held
         ]
+    if seen.pods_trust.ok or seen.pods_trust.first:
+        acted_on = {one.node for one in actions}
+        actions += [one for one in _notes(seen) if one.node not in acted_on]
     return WorkersPlan(
         actions=tuple(actions),
         waiting=tuple(waiting),
@@ -203,11 +207,29 @@ def _for_staying(pod: WorkerPod, seen: Snapshot) -> tuple[DisruptiveAction, ...]
 
 
 def is_outdated(pod: WorkerPod, seen: Snapshot) -> bool:
-    """Return whether a Pod was made from an older description than its NodeSet's."""
-    return any(
-        one.name == pod.node_set and one.revision not in {"", pod.revision} and not one.frozen
-        for one in seen.sets
-    )
+    """Return whether a Pod is to be replaced by a like one."""
+    return bool(why_outdated(pod, seen))
+
+
+def why_outdated(pod: WorkerPod, seen: Snapshot) -> str:
+    """Return why a Pod is to be replaced by a like one; nothing when it is not."""
+    mine = [one for one in seen.sets if one.name == pod.node_set and not one.frozen]
+    if any(one.revision not in {"", pod.revision} for one in mine):
+        return f"NodeSet {pod.node_set} has a newer description"
+    machine = seen.kube_nodes.get(pod.kube_node or "") if seen.kube_nodes_trust.ok else None
+    if mine and machine is not None and pod.machine_uid not in {"", machine.uid}:
+        return f"Kubernetes node {machine.name} was made anew"
+    return ""
+
+
+def _notes(seen: Snapshot) -> Iterator[NoteMachine]:
+    """Note on each Pod to which Node it was bound, as soon as it is."""
+    if not (seen.kube_nodes_trust.ok or seen.kube_nodes_trust.first):
+        return
+    for pod in seen.pods:
+        machine = seen.kube_nodes.get(pod.kube_node or "")
+        if machine is not None and not (pod.machine_uid or pod.deleting or pod.ended):
+            yield NoteMachine(node=pod.name, uid=pod.uid, machine_uid=machine.uid)
 
 
 def _updates(
@@ -217,14 +239,15 @@ def _updates(
     mine = [pod for pod in staying if pod.node_set == wish.name]
     room = max(1, len(mine) // _UPDATE_SHARE) - sum(_being_replaced(pod, seen) for pod in mine)
     for pod in sorted(mine, key=lambda one: (*_update_key(one, seen), one.name)):
-        if pod.deleting or pod.ended or pod.name in seen.forgotten or not is_outdated(pod, seen):
+        why = why_outdated(pod, seen)
+        if pod.deleting or pod.ended or pod.name in seen.forgotten or not why:
             continue
         record = _record_of(pod, seen)
         machine = seen.kube_nodes.get(pod.kube_node or "")
         if record is not None and machine is not None and machine.cordoned:
             continue  # its successor could not start there
         if record is not None and record.drain and _cause(record) is None:
-            said = "was made from an older description; not replaced: somebody drained it"
+            said = f"{why}; not replaced: somebody drained it"
             waiting.append(Waiting(node=pod.name, why=said))
             continue
         if record is not None and not record.drain:
@@ -232,8 +255,7 @@ def _updates(
                 waiting.append(Waiting(node=pod.name, why="will be replaced when others are back"))
                 continue
             room -= 1
-        detail = f"NodeSet {wish.name} has a newer description"
-        yield from _for_leaving(pod, seen, waiting, (Cause.UPDATE, detail))
+        yield from _for_leaving(pod, seen, waiting, (Cause.UPDATE, why))
 
 
 def _being_replaced(pod: WorkerPod, seen: Snapshot) -> bool:

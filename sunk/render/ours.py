@@ -89,11 +89,11 @@ OURS: Mapping[str, Ours] = MappingProxyType(
         ),
         "slurmd": _ours(
             "slurmd",
-            "home scripts settle shm slurm-key users",
-            "/dev/shm /etc/slurm /etc/sunk/scripts /etc/sunk/settle /home "  # noqa: S108 - a mount
-            "/var/lib/extrausers",
-            "CONTROLLER_HOST CONTROLLER_PORT DRAIN_SECONDS GRES_FILE NODE_CONF NODE_GPUS POD_UID "
-            "SETTLE_CONF",
+            "home pod-facts scripts settle shm slurm-key users",
+            "/dev/shm /etc/slurm /etc/sunk/pod /etc/sunk/scripts "  # noqa: S108 - a mount
+            "/etc/sunk/settle /home /var/lib/extrausers",
+            "CONTROLLER_HOST CONTROLLER_PORT DRAIN_SECONDS GRES_FILE NODE_CONF NODE_GPUS "
+            "NODE_UID_FILE POD_UID SETTLE_CONF",
             75,
         ),
     }

@@ -4,16 +4,16 @@
 #   NODE_CONF                         slurmd --conf: CPUs, RealMemory, Feature, Gres
 #   NODE_GPUS                         devices that the Pod asked for
 #   GRES_FILE                         included by gres.conf
-#   POD_UID                           UID of this Pod; stands in the record that slurmd makes
+#   NODE_UID_FILE                     UID of the Kubernetes Node; the bridge notes it once the Pod is bound
+#   POD_UID                           UID of this Pod; both stand in the record that slurmd makes
 #   SETTLE_CONF                       slurm.conf with slurm.key beside it, for what comes before slurmd
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 : "${CONTROLLER_HOST:?}" "${CONTROLLER_PORT:?}" "${NODE_CONF:?}" "${NODE_GPUS:?}" "${POD_UID:?}"
-: "${SETTLE_CONF:?}" "${GRES_FILE:?}"
+: "${SETTLE_CONF:?}" "${GRES_FILE:?}" "${NODE_UID_FILE:?}"
 
 node=$(hostname)
-extra="{\"podUid\": \"$POD_UID\"}"
 server=$CONTROLLER_HOST:$CONTROLLER_PORT
 
 # settle_old_record: jobs of an earlier Pod of this name died with it. Slurm would notice after more
@@ -88,6 +88,9 @@ export SLURM_CONF=$SETTLE_CONF
 /usr/sbin/sackd -D -f "$SLURM_CONF" &
 sackd=$!
 wait_for 60 "slurmctld to answer" controller_answers || die "slurmctld does not answer"
+# A worker that starts while there is no bridge goes without.
+wait_for 5 "the Kubernetes node's UID" test -s "$NODE_UID_FILE" || true
+extra="{\"podUid\": \"$POD_UID\", \"nodeUid\": \"$(tr -cd '[:alnum:]-' <"$NODE_UID_FILE")\"}"
 settle_old_record || die "cannot settle the record of $node"
 kill "$sackd"
 wait "$sackd" || true # ends by our signal

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from sunk.clients.kube.memory import MemoryKube
-from sunk.errors import Conflict, NotFound
+from sunk.errors import Conflict, NotFound, Rejected
 from sunk.model.kube import CONFIG_MAP, LEASE, NAMESPACE, NODE, POD
 
 
@@ -101,6 +101,15 @@ def test_merge_that_names_an_old_version_is_a_conflict_and_changes_nothing(kube,
     assert new["metadata"]["resourceVersion"] != old
     with pytest.raises(Conflict):
         kube.merge(CONFIG_MAP, "m", {**named, "data": {"a": "3"}}, namespace)
+    assert kube.get(CONFIG_MAP, "m", namespace)["data"] == {"a": "2"}
+
+
+def test_merge_that_names_another_uid_is_rejected_and_changes_nothing(kube, namespace):
+    uid = kube.apply(a_map(namespace, a="1"))["metadata"]["uid"]
+    kube.merge(CONFIG_MAP, "m", {"metadata": {"uid": uid}, "data": {"a": "2"}}, namespace)
+    with pytest.raises(Rejected):
+        other = {"metadata": {"uid": "c0ffee00-0000-4000-8000-000000000000"}, "data": {"a": "3"}}
+        kube.merge(CONFIG_MAP, "m", other, namespace)
     assert kube.get(CONFIG_MAP, "m", namespace)["data"] == {"a": "2"}
 
 

@@ -18,6 +18,7 @@ from sunk.plan.actions import (
     DeletePod,
     DeleteRecord,
     Drain,
+    NoteMachine,
     Resume,
     TakeDown,
     WorkersAction,
@@ -55,7 +56,7 @@ class World:
             **changes,
         )
 
-    def apply(self, action: WorkersAction) -> None:  # noqa: C901 - one case an action
+    def apply(self, action: WorkersAction) -> None:  # noqa: C901, PLR0912 - a case each
         match action:
             case CreatePod(node=node, node_set=node_set, machine=machine):
                 assert node not in self.pods, "a name is given twice"
@@ -70,6 +71,9 @@ class World:
                     kube_node=machine or MACHINES[self.made % len(MACHINES)],
                     created=1000 + self.made,
                 )
+            case NoteMachine(node=node, uid=uid, machine_uid=machine_uid):
+                assert self.pods[node].uid == uid
+                self.pods[node] = replace(self.pods[node], machine_uid=machine_uid)
             case DeletePod(node=node, uid=uid):
                 if self.pods[node].uid == uid:
                     alive = not self.pods[node].ended
@@ -151,6 +155,7 @@ def _worker(draw: st.DrawFn, world: World, name: str, ordinal: int) -> None:
             node_set=name,
             ordinal=ordinal,
             kube_node=draw(st.sampled_from((*MACHINES, None))),
+            machine_uid=draw(st.sampled_from(("", *MACHINES))),
             deleting=draw(st.sampled_from([False, False, True])),
             ended=draw(st.sampled_from([False, False, False, True])),
             revision=draw(st.sampled_from(["r1", "r2"])),

@@ -262,13 +262,16 @@ class MemoryKube:
         return self._objects[key]
 
     def _check_version(self, key: _Key, wanted: Mapping[str, Any]) -> None:
-        """Refuse a write that names another version than the object has."""
+        """Refuse a write that names another version or UID than the object has."""
         named = (wanted.get("metadata") or {}).get("resourceVersion")
         current = self._objects.get(key)
         if named is not None and (
             current is None or current["metadata"]["resourceVersion"] != named
         ):
             raise Conflict(f"change {key[0]} {key[2]}: it was changed meanwhile", system=SYSTEM)
+        uid = (wanted.get("metadata") or {}).get("uid")
+        if uid is not None and current is not None and current["metadata"]["uid"] != uid:
+            raise Rejected(f"change {key[0]} {key[2]}: it has another UID", system=SYSTEM)
 
     def _store(
         self, kind: Kind, key: _Key, thing: dict[str, Any], event: str = "MODIFIED"

@@ -86,7 +86,8 @@ class Kube(Protocol):
     def merge(self, kind: Kind, name: str, patch: Any, namespace: str | None = None) -> KubeObject:
         """Merge-patch one object (RFC 7386).
 
-        Conflict when the patch has a ``metadata.resourceVersion`` that is not the object's.
+        Conflict when the patch has a ``metadata.resourceVersion`` that is not the object's,
+        Rejected when it has another ``metadata.uid``.
         """
 
     def delete(

@@ -42,6 +42,7 @@ from sunk.render.kube.parts import (
 from sunk.render.slurm_conf import GRES_FILE, controller_address
 from sunk.wellknown import (
     ANNOTATION_MACHINE,
+    ANNOTATION_MACHINE_UID,
     ANNOTATION_REVISION,
     LABEL_NODE_SET,
     SLURM_UID,
@@ -69,6 +70,23 @@ Without AUDIT_WRITE commands and sftp work, but a session with a terminal is cut
 
 _SCRIPTS = config(SCRIPTS, SCRIPTS_FOLDER, volume="scripts")
 _USERS = config(USERS, USERS_FOLDER, volume="users")
+_FACTS_FOLDER = "/etc/sunk/pod"
+_POD_FACTS = Mount(
+    name="pod-facts",
+    path=_FACTS_FOLDER,
+    source={
+        "downwardAPI": {
+            "items": [
+                {
+                    "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATION_MACHINE_UID}']"},
+                    "path": "node-uid",
+                }
+            ]
+        }
+    },
+    read_only=True,
+)
+"""What is noted on the Pod once it is bound: a volume shows it to a running container too."""
 _SETTLE_FOLDER = "/etc/sunk/settle"
 """slurm.conf with its key beside it, for what a worker does before slurmd fetches its own.
 
@@ -243,6 +261,7 @@ def _slurmd(cluster: SlurmCluster, node_set: NodeSet) -> Container:
             "DRAIN_SECONDS": str(_drain_seconds(node_set)),
             "GRES_FILE": GRES_FILE,
             "NODE_CONF": node_conf(node_set),
+            "NODE_UID_FILE": f"{_FACTS_FOLDER}/node-uid",
             "NODE_GPUS": str(node_set.gpus),
             "SETTLE_CONF": f"{_SETTLE_FOLDER}/slurm.conf",
         },
@@ -250,6 +269,7 @@ def _slurmd(cluster: SlurmCluster, node_set: NodeSet) -> Container:
         mounts=(
             claim("home", "/home"),
             _shm(node_set),
+            _POD_FACTS,
             _SCRIPTS,
             joined(
                 "settle",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,22 @@ from hypothesis import strategies as st
 
 from sunk.model.slurm import DRAIN, NodeName, NodeState, SlurmNode
 from sunk.model.workers import Trust, WorkerPod, WorkerSet
-from sunk.plan.actions import CreatePod, DeletePod, DeleteRecord, Drain, Resume, TakeDown
+from sunk.plan.actions import (
+    CreatePod,
+    DeletePod,
+    DeleteRecord,
+    DisruptiveAction,
+    Drain,
+    NoteMachine,
+    Resume,
+    TakeDown,
+)
 from sunk.plan.reasons import Cause, own_cause, write_reason
 from sunk.plan.workers import choose_victims, plan_workers
 from tests.support.worker_world import World, worlds
 
 MANY = 1000
+DISRUPTIVE = get_args(DisruptiveAction)
 DOUBT = Trust(why_not="the list is empty all of a sudden")
 
 
@@ -29,8 +40,8 @@ def idle(name: str) -> SlurmNode:
 
 def pod(ordinal: int, **changes) -> WorkerPod:
     name = NodeName(f"a-{ordinal}")
-    fields = {"uid": f"{name}-uid", "node_set": "a", "kube_node": "m0", **changes}
-    return WorkerPod(name=name, ordinal=ordinal, **fields)
+    fields = {"uid": f"{name}-uid", "node_set": "a", "kube_node": "m0", "machine_uid": "m0"}
+    return WorkerPod(name=name, ordinal=ordinal, **{**fields, **changes})
 
 
 def world_of(replicas: int, *records: SlurmNode, deleting: bool = False) -> World:
@@ -102,16 +113,17 @@ def test_no_more_than_the_allowance_is_disturbed_and_the_rest_is_said_to_wait(wo
     free = plan_workers(seen, allowance=MANY)
     bound = plan_workers(seen, allowance=allowance)
     asked = {pod.name for one in seen.sets for pod in choose_victims(one, seen)}
-    disturbed = {one.node for one in bound.actions if not isinstance(one, CreatePod)} - asked
+    disturbed = {one.node for one in bound.actions if isinstance(one, DISRUPTIVE)} - asked
     assert len(disturbed) <= allowance
     held = {one.node for one in bound.waiting if "breaker" in one.why}
-    assert {one.node for one in free.actions} == {one.node for one in bound.actions} | held
+    done = {one.node for one in bound.actions if isinstance(one, DISRUPTIVE)}
+    assert {one.node for one in free.actions if isinstance(one, DISRUPTIVE)} == done | held
 
 
 @given(worlds(), st.sampled_from(["slurm_trust", "pods_trust"]))
 def test_nothing_is_disturbed_on_a_reading_that_is_not_trusted(world, what):
     plan = plan_workers(world.snapshot(**{what: DOUBT}), allowance=MANY)
-    assert [one for one in plan.actions if not isinstance(one, CreatePod)] == []
+    assert [one for one in plan.actions if isinstance(one, DISRUPTIVE)] == []
     assert any(DOUBT.why_not in one.why for one in plan.waiting)
 
 
@@ -190,6 +202,31 @@ def test_jobs_are_not_hurt_by_a_new_description_and_a_quarter_is_replaced_at_a_t
     assert world.killed_jobs == []
     waiting = plan_workers(world.snapshot(), allowance=MANY).waiting
     assert [(one.node, one.why) for one in waiting] == [("a-0", "its jobs are running")]
+
+
+def test_machine_is_noted_on_a_pod_as_soon_as_it_is_bound():
+    world = world_of(2, idle("a-0"), idle("a-1"))
+    world.pods[NodeName("a-0")] = pod(0, machine_uid="")
+    world.pods[NodeName("a-1")] = pod(1, machine_uid="", kube_node=None)
+    note = NoteMachine(node=NodeName("a-0"), uid="a-0-uid", machine_uid="m0")
+    assert plan_workers(world.snapshot(), allowance=0).actions == (note,)
+
+
+def test_worker_on_a_machine_made_anew_under_its_name_is_replaced_when_its_jobs_are_done():
+    world = world_of(1, busy("a-0"))
+    world.pods[NodeName("a-0")] = pod(0, machine_uid="the m0 before")
+    (drained,) = plan_workers(world.snapshot(), allowance=MANY).actions
+    detail = "Kubernetes node m0 was made anew"
+    assert drained == Drain(
+        node=NodeName("a-0"), reason=write_reason(Cause.UPDATE, NodeName("a-0"), detail)
+    )
+    world.apply(drained)
+    assert plan_workers(world.snapshot(), allowance=MANY).actions == ()
+    world.settle()
+    assert plan_workers(world.snapshot(), allowance=MANY).actions == (
+        DeleteRecord(node=NodeName("a-0"), pod_uid="a-0-uid"),
+        DeletePod(node=NodeName("a-0"), uid="a-0-uid"),
+    )
 
 
 def test_worker_that_a_person_drained_is_not_replaced_by_a_new_description():
