@@ -200,6 +200,13 @@ class DeletionPolicy(StrEnum):
     DELETE = "Delete"
 
 
+class Isolation(StrEnum):
+    """What keeps jobs on one worker apart."""
+
+    PROCESS = "process"
+    CGROUP = "cgroup"
+
+
 class Placement(StrEnum):
     """Where the workers of a node set are."""
 
@@ -268,6 +275,9 @@ class SlurmCluster:
         login: the way in.
         topology: text of topology.conf, as it is; with it TopologyPlugin is ``topology/tree``
             unless `slurm_conf` says otherwise. May name workers that do not exist yet.
+        isolation: ``process`` follows a job's processes in an unprivileged Pod, whose memory limit
+            is the only one; ``cgroup`` gives each job a cgroup with a memory limit of its own,
+            which takes privileged workers and `pod_security` privileged.
         deletion_policy: what happens to claims and keys when the cluster is deleted: ``Retain``
             keeps homes, accounting and slurmctld's state, ``Delete`` removes them.
         database: MariaDB.
@@ -291,6 +301,7 @@ class SlurmCluster:
     storage: Storage = field(default_factory=Storage)
     login: Login = field(default_factory=Login)
     topology: str = ""
+    isolation: Isolation = Isolation.PROCESS
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     database: Component = field(default_factory=Component)
     accounting: Component = field(default_factory=Component)

@@ -14,6 +14,7 @@ from sunk.model.cluster import Claim, NodeSet, Partition, SlurmCluster, User, Us
 from sunk.model.file_form import camel
 from sunk.model.quantity import parse_quantity
 from sunk.render import forms
+from sunk.render.isolation import isolation_problems
 from sunk.render.pod_checks import image_problems, pod_problems
 from sunk.render.problem import Path, Problem, duplicates, quantity, size
 from sunk.render.slurm_conf import DEFAULTS
@@ -45,6 +46,7 @@ def problems(cluster: SlurmCluster) -> Iterator[Problem]:
     yield from _login(cluster)
     yield from _slurm_conf(cluster.slurm_conf)
     yield from _topology(cluster.topology)
+    yield from isolation_problems(cluster)
     yield from pod_problems(cluster)
 
 

@@ -1,4 +1,4 @@
-"""slurm.conf, cgroup.conf, gres.conf and mpi.conf of a cluster: description in, text out.
+"""slurm.conf, gres.conf and mpi.conf of a cluster: description in, text out.
 
 slurm.conf goes to slurmctld, slurmdbd and slurmrestd as a file; workers and login nodes fetch it
 from slurmctld (configless). The settings and their reasons come from running Slurm in Pods; a
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from sunk.errors import InputError
 from sunk.model.cluster import Partition, SlurmCluster, effective_partitions
+from sunk.render.isolation import isolation_settings
 from sunk.render.slurm_keys import (
     MERGED_KEYS,
     RESERVED_KEYS,
@@ -33,16 +34,13 @@ DATABASE_DAEMON_HOST = "slurmdbd-0.slurmdbd"
 
 DEFAULTS: Mapping[str, str] = {
     "AccountingStorageEnforce": "associations,limits,qos",
-    "JobAcctGatherType": "jobacct_gather/linux",
     "MailProg": "/usr/bin/true",  # the image sends no mail; without the key slurmctld complains
     "MaxNodeCount": "4096",  # dynamic nodes beyond it are refused, visible only in the log
     "MpiDefault": "pmix",
-    "ProctrackType": "proctrack/linuxproc",  # the cgroup plugins need a privileged Pod
     "ReturnToService": "2",  # a worker that comes back is used again without a person
     "SelectType": "select/cons_tres",
     "SelectTypeParameters": "CR_Core_Memory",
     "SlurmdTimeout": "60",
-    "TaskPlugin": "task/none",
     "TreeWidth": "65533",  # workers cannot resolve each other: no fan-out through them
 }
 """What a description may replace."""
@@ -70,6 +68,7 @@ def render_slurm_conf(cluster: SlurmCluster) -> str:
         InputError: a key is unknown or reserved, or a value cannot be written safely.
     """
     asked = {"TopologyPlugin": "topology/tree"} if cluster.topology.strip() else {}
+    asked |= isolation_settings(cluster)
     settings = {**_fixed(cluster), **asked, **_defaults_and_overrides(cluster.slurm_conf)}
     lines = [
         f"# Rendered by sunk for SlurmCluster {cluster.name}: change the description, not this.",
@@ -81,11 +80,6 @@ def render_slurm_conf(cluster: SlurmCluster) -> str:
         *(_partition_line(cluster, one) for one in effective_partitions(cluster)),
     ]
     return "\n".join(lines) + "\n"
-
-
-def render_cgroup_conf() -> str:
-    """Return cgroup.conf: no cgroup plugin, because an ordinary Pod cannot write its cgroups."""
-    return "# Rendered by sunk: the Pod's own limits hold.\nCgroupPlugin=disabled\n"
 
 
 def render_gres_conf() -> str:

@@ -14,6 +14,7 @@ from sunk.render.accounts import (
     render_shadow,
 )
 from sunk.render.database_conf import render_client_cnf, render_init_sql, render_slurmdbd_conf
+from sunk.render.isolation import render_cgroup_conf
 from sunk.render.keys import (
     JWT_KEY_FILE,
     PASSWORD_FILE,
@@ -28,7 +29,6 @@ from sunk.render.keys import (
 )
 from sunk.render.kube.parts import SCRIPTS, SLURM_CONF, USERS, Object, digest, labels, metadata
 from sunk.render.slurm_conf import (
-    render_cgroup_conf,
     render_gres_conf,
     render_mpi_conf,
     render_slurm_conf,
@@ -77,7 +77,7 @@ def render_files(cluster: SlurmCluster, keys: ClusterKeys) -> Files:
     """Return the files of a cluster."""
     folder = data_folder("templates") / "slurm"
     conf = {
-        "cgroup.conf": render_cgroup_conf(),
+        "cgroup.conf": render_cgroup_conf(cluster),
         "gres.conf": render_gres_conf(),
         "mpi.conf": render_mpi_conf(),
         "slurm.conf": render_slurm_conf(cluster),

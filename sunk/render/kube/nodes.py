@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.model.cluster import NodeSet, SlurmCluster, slurm_shape
+from sunk.model.cluster import Isolation, NodeSet, SlurmCluster, slurm_shape
 from sunk.model.quantity import parse_quantity
 from sunk.render.keys import (
     SECRET_SLURM_KEY,
@@ -284,6 +284,7 @@ def _slurmd(cluster: SlurmCluster, node_set: NodeSet) -> Container:
         security=security(
             add=(*SLURMD_CAPABILITIES, *(RDMA_CAPABILITIES if node_set.rdma else ())),
             read_only=False,
+            privileged=cluster.isolation is Isolation.CGROUP,
         ),
         resources=_worker_resources(node_set),
         readiness=probe(*bash("ready-slurmd.sh")),

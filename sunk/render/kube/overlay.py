@@ -131,7 +131,11 @@ def _main(container: Object, overlay: PodOverlay) -> Object:
         ours = tuple(context["capabilities"].get("add", ()))
         made["securityContext"] = {
             **context,
-            **_rights(ours, security.capabilities, privileged=security.privileged),
+            **_rights(
+                ours,
+                security.capabilities,
+                privileged=security.privileged or context.get("privileged", False),
+            ),
         }
     return made
 

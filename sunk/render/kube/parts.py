@@ -94,6 +94,7 @@ def security(
     gid: int | None = None,
     add: Sequence[str] = (),
     read_only: bool = True,
+    privileged: bool = False,
 ) -> Object:
     """Return a container's securityContext: nothing beyond the capabilities in `add`.
 
@@ -102,7 +103,11 @@ def security(
         gid: its group; the same number as `uid` when absent.
         add: capabilities without CAP_.
         read_only: the root file system cannot be written.
+        privileged: everything that root of the machine may do.
     """
+    if privileged:
+        everything: Object = {"capabilities": {}, "privileged": True}
+        return everything | {"allowPrivilegeEscalation": True, "readOnlyRootFilesystem": read_only}
     context: Object = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"], **({"add": sorted(add)} if add else {})},

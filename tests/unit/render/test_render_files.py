@@ -16,8 +16,8 @@ from sunk.render.accounts import (
 )
 from sunk.render.checks import problems
 from sunk.render.database_conf import render_client_cnf, render_init_sql, render_slurmdbd_conf
+from sunk.render.isolation import render_cgroup_conf
 from sunk.render.slurm_conf import (
-    render_cgroup_conf,
     render_gres_conf,
     render_mpi_conf,
     render_slurm_conf,
@@ -135,7 +135,7 @@ def test_line_of_a_topology_that_could_harm_is_refused(line: str) -> None:
 
 
 def test_cgroup_gres_and_mpi_conf_compared_whole() -> None:
-    assert render_cgroup_conf() == (
+    assert render_cgroup_conf(SlurmCluster(name="lab")) == (
         "# Rendered by sunk: the Pod's own limits hold.\nCgroupPlugin=disabled\n"
     )
     assert render_gres_conf() == (
