@@ -193,6 +193,44 @@ class Login:
     pod: PodOverlay | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalDatabase:
+    """A MySQL or MariaDB server that somebody else runs, for slurmdbd.
+
+    Attributes:
+        host: its name or address.
+        port: where it listens.
+        name: the database; slurmdbd makes its tables in it.
+        user: who may do everything in it.
+        password_secret: Secret of the namespace with the password.
+        password_key: which of its entries.
+        parameters: slurmdbd's StorageParameters, for example SSL_CA.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FILE_FORM
+    host: str
+    password_secret: str
+    port: int = 3306
+    name: str = "slurm_acct_db"
+    user: str = "slurm"
+    password_key: str = "password"  # noqa: S105 - the name of an entry
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Where accounting is kept: in a MariaDB of the cluster's own, or in one of the site's.
+
+    Attributes:
+        external: the site's; then none is made.
+        pod: what the own MariaDB's Pod has beside what it needs.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FILE_FORM
+    external: ExternalDatabase | None = None
+    pod: PodOverlay | None = None
+
+
 class DeletionPolicy(StrEnum):
     """What becomes of a cluster's data."""
 
@@ -280,7 +318,7 @@ class SlurmCluster:
             which takes privileged workers and `pod_security` privileged.
         deletion_policy: what happens to claims and keys when the cluster is deleted: ``Retain``
             keeps homes, accounting and slurmctld's state, ``Delete`` removes them.
-        database: MariaDB.
+        database: MariaDB, or the site's own server.
         accounting: slurmdbd.
         controller: slurmctld.
         rest: slurmrestd.
@@ -303,7 +341,7 @@ class SlurmCluster:
     topology: str = ""
     isolation: Isolation = Isolation.PROCESS
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
-    database: Component = field(default_factory=Component)
+    database: Database = field(default_factory=Database)
     accounting: Component = field(default_factory=Component)
     controller: Component = field(default_factory=Component)
     rest: Component = field(default_factory=Component)

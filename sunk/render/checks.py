@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from sunk.errors import InputError
-from sunk.model.cluster import Claim, NodeSet, Partition, SlurmCluster, User, UsersFrom, slurm_shape
+from sunk.model.cluster import (
+    Claim,
+    Database,
+    NodeSet,
+    Partition,
+    SlurmCluster,
+    User,
+    UsersFrom,
+    slurm_shape,
+)
 from sunk.model.file_form import camel
 from sunk.model.quantity import parse_quantity
 from sunk.render import forms
@@ -43,6 +52,7 @@ def problems(cluster: SlurmCluster) -> Iterator[Problem]:
     yield from _partitions(cluster)
     for name in ("home", "state", "database"):
         yield from _claim(("storage", name), getattr(cluster.storage, name))
+    yield from _database(cluster.database)
     yield from _login(cluster)
     yield from _slurm_conf(cluster.slurm_conf)
     yield from _topology(cluster.topology)
@@ -309,6 +319,31 @@ def _claim(path: Path, claim: Claim) -> Iterator[Problem]:
         yield Problem(
             path=(*path, "storageClass"), value=claim.storage_class, allowed="a StorageClass's name"
         )
+
+
+def _database(database: Database) -> Iterator[Problem]:
+    external = database.external
+    if external is None:
+        return
+    path: Path = ("database", "external")
+    if database.pod is not None:
+        allowed = "nothing: with an external database no MariaDB is made"
+        yield Problem(path=("database", "pod"), value="a Pod", allowed=allowed)
+    for key, form, value, allowed in (
+        ("host", forms.DATABASE_HOST, external.host, "a host name or IPv4 address"),
+        ("name", forms.DATABASE_NAME, external.name, "letters, digits and _, at most 64"),
+        ("user", forms.DATABASE_USER, external.user, "letters, digits, _, . and -, at most 80"),
+        ("passwordSecret", forms.SUBDOMAIN, external.password_secret, "a Secret's name"),
+        ("passwordKey", forms.CONFIG_KEY, external.password_key, "a key of such an object"),
+    ):
+        if not form.fullmatch(value):
+            yield Problem(path=(*path, key), value=value, allowed=allowed)
+    if not 1 <= external.port <= 65535:
+        yield Problem(path=(*path, "port"), value=external.port, allowed="1 to 65535")
+    for key, value in sorted(external.parameters.items()):
+        if key not in forms.STORAGE_PARAMETERS or not forms.STORAGE_VALUE.fullmatch(value):
+            allowed = f"a path or name for one of {', '.join(forms.STORAGE_PARAMETERS)}"
+            yield Problem(path=(*path, "parameters", key), value=value, allowed=allowed)
 
 
 def _login(cluster: SlurmCluster) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sunk.model.cluster import (
     Claim,
+    ExternalDatabase,
     Images,
     Login,
     NodeSet,
@@ -56,6 +57,16 @@ _EXTRAS: dict[tuple[type, str], Mapping[str, Any]] = {
     (Images, "slurm_digest"): {"pattern": forms.anchored(pod_forms.DIGEST)},
     (Images, "login_digest"): {"pattern": forms.anchored(pod_forms.DIGEST)},
     (Images, "pull_policy"): {"enum": list(forms.PULL_POLICIES)},
+    (ExternalDatabase, "host"): {"pattern": forms.anchored(forms.DATABASE_HOST)},
+    (ExternalDatabase, "name"): {"pattern": forms.anchored(forms.DATABASE_NAME)},
+    (ExternalDatabase, "user"): {"pattern": forms.anchored(forms.DATABASE_USER)},
+    (ExternalDatabase, "port"): {"minimum": 1, "maximum": 65535},
+    (ExternalDatabase, "password_secret"): {"pattern": forms.anchored(forms.SUBDOMAIN)},
+    (ExternalDatabase, "password_key"): {"pattern": forms.anchored(forms.CONFIG_KEY)},
+    (ExternalDatabase, "parameters"): {
+        "additionalProperties": {"type": "string", "pattern": forms.anchored(forms.STORAGE_VALUE)},
+        "maxProperties": len(forms.STORAGE_PARAMETERS),
+    },
     (Claim, "size"): _QUANTITY,
     (Claim, "storage_class"): {"pattern": forms.anchored(forms.SUBDOMAIN)},
     (Login, "service_type"): {"enum": list(forms.SERVICE_TYPES)},
@@ -119,6 +130,11 @@ def _slurm_cluster() -> dict[str, Any]:
             "!has(self.usersFrom) || has(self.usersFrom.configMap) != has(self.usersFrom.secret)",
             "one of configMap and secret",
             ".usersFrom",
+        ),
+        _rule(
+            "!has(self.database.external) || !has(self.database.pod)",
+            "with an external database no MariaDB is made",
+            ".database.pod",
         ),
         _rule(
             "self.partitions.all(p, p.name != 'default')",

@@ -1,10 +1,12 @@
 """Configuration around the accounting database: slurmdbd.conf, MariaDB's init file and client.
 
-All three hold the password, so all three live in a Secret.
+All three hold the password, so all three live in a Secret. That of a site's own server never passes
+through here: slurmdbd's Pod reads it from the site's Secret.
 """
 
 from __future__ import annotations
 
+from sunk.model.cluster import ExternalDatabase, SlurmCluster
 from sunk.render.keys import ClusterKeys
 from sunk.render.slurm_conf import JWT_KEY_PATH
 from sunk.render.text import conf_pair
@@ -15,8 +17,18 @@ DATABASE_NAME = "slurm_acct_db"
 DATABASE_USER = "slurm"
 
 
-def render_slurmdbd_conf(keys: ClusterKeys) -> str:
-    """Return slurmdbd.conf; slurmdbd wants it with mode 0600 and owned by its own user."""
+def database_address(cluster: SlurmCluster) -> tuple[str, int]:
+    """Return host and port of the database server."""
+    external = cluster.database.external
+    return (DATABASE_HOST, MARIADB_PORT) if external is None else (external.host, external.port)
+
+
+def render_slurmdbd_conf(cluster: SlurmCluster, keys: ClusterKeys) -> str:
+    """Return slurmdbd.conf; slurmdbd wants it with mode 0600 and owned by its own user.
+
+    With a site's own database it has no StoragePass: the Pod adds it.
+    """
+    host, port = database_address(cluster)
     settings = {
         "AuthAltParameters": f"jwt_key={JWT_KEY_PATH}",
         "AuthAltTypes": "auth/jwt",
@@ -25,18 +37,28 @@ def render_slurmdbd_conf(keys: ClusterKeys) -> str:
         "DbdPort": str(SLURMDBD_PORT),
         "PidFile": "/run/slurmdbd/slurmdbd.pid",
         "SlurmUser": "slurm",
-        "StorageHost": DATABASE_HOST,
-        "StorageLoc": DATABASE_NAME,
-        "StoragePass": keys.database_password,
-        "StoragePort": str(MARIADB_PORT),
+        "StorageHost": host,
+        "StoragePort": str(port),
         "StorageType": "accounting_storage/mysql",
-        "StorageUser": DATABASE_USER,
+        **_database(cluster.database.external, keys),
     }
     lines = [
         "# Rendered by sunk: change the description, not this.",
         *(conf_pair(key, settings[key]) for key in sorted(settings)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _database(external: ExternalDatabase | None, keys: ClusterKeys) -> dict[str, str]:
+    if external is None:
+        return {
+            "StorageLoc": DATABASE_NAME,
+            "StoragePass": keys.database_password,
+            "StorageUser": DATABASE_USER,
+        }
+    made = {"StorageLoc": external.name, "StorageUser": external.user}
+    options = ",".join(f"{key}={value}" for key, value in sorted(external.parameters.items()))
+    return made | ({"StorageParameters": options} if options else {})
 
 
 def render_init_sql(keys: ClusterKeys) -> str:

@@ -37,6 +37,12 @@ SSH_KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
     r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]{16,}={0,2}(?: [ -~]{0,200})?"
 )
+DATABASE_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+DATABASE_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+DATABASE_USER = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+STORAGE_PARAMETERS = ("SSL_CA", "SSL_CAPATH", "SSL_CERT", "SSL_CIPHER", "SSL_KEY")
+"""What slurmdbd.conf(5) has for StorageParameters."""
+STORAGE_VALUE = re.compile(r"[A-Za-z0-9/._:+-]{1,512}")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
 NODE_PORTS = range(30000, 32768)

@@ -58,10 +58,10 @@ OURS: Mapping[str, Ours] = MappingProxyType(
         ),
         "slurmdbd": _ours(
             "slurmdbd",
-            "etc run sack scripts secrets slurm-conf tmp users",
-            "/etc/slurm /etc/sunk/scripts /etc/sunk/secrets /etc/sunk/slurm-conf /run/slurm "
-            "/run/slurmdbd /tmp /var/lib/extrausers",
-            "DATABASE_HOST DATABASE_PORT SECRETS",
+            "database-password etc run sack scripts secrets slurm-conf tmp users",
+            "/etc/slurm /etc/sunk/database-password /etc/sunk/scripts /etc/sunk/secrets "
+            "/etc/sunk/slurm-conf /run/slurm /run/slurmdbd /tmp /var/lib/extrausers",
+            "DATABASE_HOST DATABASE_PORT PASSWORD_FILE SECRETS",
             60,
         ),
         "slurmctld": _ours(

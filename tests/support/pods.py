@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sunk.model.cluster import Images, SlurmCluster
 from sunk.model.overlay import (
     Capabilities,
-    Component,
     EnvSource,
     EnvVar,
     KeyRef,
@@ -186,9 +185,8 @@ def overlaid_clusters(draw: st.DrawFn) -> SlurmCluster:
     cluster = draw(clusters())
     names = ("cpu", "memory", "ephemeral-storage")
     daemons = {
-        key: Component(pod=draw(st.none() | overlays(names)))
+        key: replace(getattr(cluster, key), pod=draw(st.none() | overlays(names)))
         for key in COMPONENTS
-        if key != "login"
     }
     sets = tuple(
         replace(
@@ -212,7 +210,6 @@ def overlaid_clusters(draw: st.DrawFn) -> SlurmCluster:
         cluster,
         **daemons,
         images=images,
-        login=replace(cluster.login, pod=draw(st.none() | overlays(names))),
         node_sets=sets,
         pod_security=PodSecurity.PRIVILEGED,
     )
@@ -222,8 +219,7 @@ def without_overlays(cluster: SlurmCluster) -> SlurmCluster:
     """The same cluster with nothing added to its Pods."""
     return replace(
         cluster,
-        **{key: Component() for key in COMPONENTS if key != "login"},
-        login=replace(cluster.login, pod=None),
+        **{key: replace(getattr(cluster, key), pod=None) for key in COMPONENTS},
         node_sets=tuple(replace(one, pod=None) for one in cluster.node_sets),
     )
 

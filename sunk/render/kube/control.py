@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from sunk.model.cluster import SlurmCluster
-from sunk.render.database_conf import DATABASE_HOST, DATABASE_NAME
+from sunk.render.database_conf import DATABASE_NAME, database_address
 from sunk.render.keys import (
     JWT_KEY_FILE,
     SECRET_DATABASE,
@@ -28,6 +28,7 @@ from sunk.render.kube.parts import (
     USERS,
     USERS_FOLDER,
     Container,
+    Mount,
     Object,
     Pod,
     bash,
@@ -69,7 +70,9 @@ _DATABASE_CONF = "/etc/sunk/mariadb"
 
 
 def database(cluster: SlurmCluster, files: Files) -> tuple[Object, ...]:
-    """Return MariaDB's Service and StatefulSet."""
+    """Return MariaDB's Service and StatefulSet; nothing when the site has a database."""
+    if cluster.database.external is not None:
+        return ()
     secret = joined(
         "secrets",
         _DATABASE_SECRETS,
@@ -125,16 +128,20 @@ def accounting(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[
         of_secret(SECRET_SLURM_KEY, SLURM_KEY_FILE),
         mode=0o440,
     )
+    host, port = database_address(cluster)
+    password = _site_password(cluster)
     container = Container(
         name="slurmdbd",
         image=cluster.images.slurm_image,
         command=script("slurmdbd.sh"),
         values={
-            "DATABASE_HOST": DATABASE_HOST,
-            "DATABASE_PORT": str(MARIADB_PORT),
+            "DATABASE_HOST": host,
+            "DATABASE_PORT": str(port),
             "SECRETS": secret.path,
+            **({} if password is None else {"PASSWORD_FILE": f"{password.path}/password"}),
         },
         mounts=(
+            *(() if password is None else (password,)),
             scratch("etc", "/etc/slurm"),
             _SCRIPTS,
             secret,
@@ -165,6 +172,21 @@ def accounting(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[
         overlay=cluster.accounting.pod,
     )
     return (service(cluster, "slurmdbd", ("slurmdbd", SLURMDBD_PORT)), stateful_set(cluster, pod))
+
+
+def _site_password(cluster: SlurmCluster) -> Mount | None:
+    """Return where slurmdbd finds the password of the site's own database."""
+    external = cluster.database.external
+    if external is None:
+        return None
+    item = {"key": external.password_key, "path": "password"}
+    source = {"defaultMode": 0o440, "items": [item], "secretName": external.password_secret}
+    return Mount(
+        name="database-password",
+        path="/etc/sunk/database-password",
+        source={"secret": source},
+        read_only=True,
+    )
 
 
 def controller(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[Object, ...]:

@@ -100,7 +100,7 @@ def render_files(cluster: SlurmCluster, keys: ClusterKeys) -> Files:
             CLIENT_CNF_FILE: render_client_cnf(keys),
             INIT_SQL_FILE: render_init_sql(keys),
             PASSWORD_FILE: keys.database_password,
-            SLURMDBD_CONF_FILE: render_slurmdbd_conf(keys),
+            SLURMDBD_CONF_FILE: render_slurmdbd_conf(cluster, keys),
         },
     )
 
@@ -138,10 +138,11 @@ def secrets(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[Obj
 
 def config_maps(cluster: SlurmCluster, files: Files) -> tuple[Object, ...]:
     """Return the ConfigMaps, sorted by name."""
+    ours = cluster.database.external is None
     return (
         _config_map(cluster, "login", AUTHORIZED_KEYS, files.authorized_keys),
         _config_map(cluster, "login", LOGIN_CONF, files.login),
-        _config_map(cluster, "mariadb", MARIADB_CONF, files.mariadb),
+        *((_config_map(cluster, "mariadb", MARIADB_CONF, files.mariadb),) if ours else ()),
         _config_map(cluster, CLUSTER, SLURM_CONF, files.slurm_conf),
         _config_map(cluster, CLUSTER, SCRIPTS, files.scripts),
         _config_map(cluster, CLUSTER, USERS, files.users),
@@ -151,8 +152,9 @@ def config_maps(cluster: SlurmCluster, files: Files) -> tuple[Object, ...]:
 def claims(cluster: SlurmCluster) -> tuple[Object, ...]:
     """Return the persistent volume claims, sorted by name."""
     storage = cluster.storage
+    database = _claim(cluster, ("mariadb", "database"), storage.database, "ReadWriteOnce")
     return (
-        _claim(cluster, ("mariadb", "database"), storage.database, "ReadWriteOnce"),
+        *((database,) if cluster.database.external is None else ()),
         _claim(cluster, (CLUSTER, "home"), storage.home, "ReadWriteMany"),
         _claim(cluster, ("slurmctld", "state"), storage.state, "ReadWriteOnce"),
     )

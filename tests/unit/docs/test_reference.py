@@ -19,6 +19,8 @@ from sunk.errors import CommandError, RemoteError, SunkError
 from sunk.local import daemons, layout, machine, parameters
 from sunk.model.cluster import (
     Claim,
+    Database,
+    ExternalDatabase,
     Images,
     Login,
     NodeSet,
@@ -71,6 +73,8 @@ DESCRIBED = (
     Images,
     Storage,
     Claim,
+    Database,
+    ExternalDatabase,
     Login,
     NodeSet,
     *PODS,

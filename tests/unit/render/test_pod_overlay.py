@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sunk.errors import InputError
-from sunk.model.cluster import Images, NodeSet, SlurmCluster
+from sunk.model.cluster import Database, ExternalDatabase, Images, NodeSet, SlurmCluster
 from sunk.model.overlay import (
     Component,
     EnvVar,
@@ -32,11 +32,9 @@ LAB = SlurmCluster(name="lab", node_sets=(NodeSet(name="w"), NodeSet(name="x")))
 
 
 def with_overlays(cluster: SlurmCluster, overlay: PodOverlay | None) -> SlurmCluster:
-    daemons = {key: Component(pod=overlay) for key in COMPONENTS if key != "login"}
     return replace(
         cluster,
-        **daemons,
-        login=replace(cluster.login, pod=overlay),
+        **{key: replace(getattr(cluster, key), pod=overlay) for key in COMPONENTS},
         node_sets=tuple(replace(one, pod=overlay) for one in cluster.node_sets),
     )
 
@@ -145,11 +143,9 @@ def test_order_of_keys_in_a_description_changes_no_byte(cluster: SlurmCluster) -
     other = replace(
         cluster,
         **{
-            key: Component(pod=turn(getattr(cluster, key).pod))
+            key: replace(getattr(cluster, key), pod=turn(getattr(cluster, key).pod))
             for key in COMPONENTS
-            if key != "login"
         },
-        login=replace(cluster.login, pod=turn(cluster.login.pod)),
         node_sets=tuple(replace(one, pod=turn(one.pod)) for one in cluster.node_sets),
     )
 
@@ -162,6 +158,9 @@ def test_table_of_what_is_ours_is_what_the_pods_hold() -> None:
 
     assert held.pop("x") == held["w"]
     held["slurmd"] = held.pop("w")
+    site = ExternalDatabase(host="db", password_secret="db")
+    theirs = templates(replace(LAB, database=Database(external=site)))
+    held["slurmdbd"] = ours_of(theirs["slurmdbd"])
     assert dict(OURS) == held
 
 

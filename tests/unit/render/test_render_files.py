@@ -83,14 +83,14 @@ def test_database_files_hold_one_password_and_no_second_statement_a_line(passwor
     keys = replace(fixed_keys(), database_password=password)
     sql = render_init_sql(keys)
 
-    assert f"StoragePass={password}\n" in render_slurmdbd_conf(keys)
+    assert f"StoragePass={password}\n" in render_slurmdbd_conf(SlurmCluster(name="lab"), keys)
     assert f"password={password}\n" in render_client_cnf(keys)
     assert all(re.fullmatch(r"[^;]+;", line) for line in sql.splitlines())
     assert sql.count(f"'{password}'") == 2
 
 
 def test_slurmdbd_conf_compared_whole() -> None:
-    assert render_slurmdbd_conf(fixed_keys("p")) == (
+    assert render_slurmdbd_conf(SlurmCluster(name="lab"), fixed_keys("p")) == (
         "# Rendered by sunk: change the description, not this.\n"
         "AuthAltParameters=jwt_key=/etc/slurm/jwt_hs256.key\n"
         "AuthAltTypes=auth/jwt\n"
