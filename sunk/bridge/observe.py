@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -16,14 +16,16 @@ from sunk.model.slurm import Job, Listing, NodeName, SlurmNode
 from sunk.model.workers import Load, Snapshot, Trust, WorkerSet
 from sunk.plan.actions import DeletePod, DeleteRecord, WorkersAction
 from sunk.plan.trust import Belief, Limits, Reading, learn, trust
-from sunk.wellknown import LABEL_MANAGED_BY, LABEL_NAME
+from sunk.wellknown import CONTROLLER_POD, LABEL_MANAGED_BY, LABEL_NAME
 
 Item = TypeVar("Item", Pod, KubeNode, SlurmNode)
 SlurmOf = Callable[[], SlurmClient]
 """Gives the client of slurmrestd, or raises a RemoteError while there is none yet."""
 
-WORKERS = f"{LABEL_MANAGED_BY}=sunk,{LABEL_NAME}=slurmd"
-"""Selector of worker Pods in their namespace."""
+OURS = f"{LABEL_MANAGED_BY}=sunk"
+"""Selector of a Slurm cluster's Pods in their namespace."""
+WORKER = "slurmd"
+"""Label `LABEL_NAME` of worker Pods."""
 SLURM_SECONDS = 3.0
 """How long a round waits for slurmrestd; it waits half a minute itself for an absent slurmctld."""
 FORGOTTEN_AFTER_SECONDS = 60.0
@@ -57,14 +59,24 @@ class _Kept(Generic[Item]):
             less = replace(believed, names=believed.names - names)
             self.belief = replace(self.belief, believed=less)
 
-    def ask(self, question: Callable[[], Iterable[Item]], now: float, limits: Limits) -> None:
+    def ask(
+        self,
+        question: Callable[[], Iterable[Item]],
+        now: float,
+        limits: Limits,
+        *,
+        run: str = "",
+        server_time: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """Ask, and learn from the answer; who answered is compared with who did before."""
         try:
             self.items = tuple(question())
         except RemoteError as exc:
             self.belief = learn(self.belief, Reading(at=now, failure=exc.message), limits)
             return
         names = frozenset(one.name for one in self.items)
-        self.belief = learn(self.belief, Reading(at=now, names=names), limits)
+        reading = Reading(at=now, names=names, run=run, server_time=server_time())
+        self.belief = learn(self.belief, reading, limits)
 
 
 class Observer:
@@ -88,6 +100,8 @@ class Observer:
         self._loads: dict[NodeName, Load] = {}
         self._unknown_since: dict[tuple[NodeName, str], float] = {}
         self._as_of = 0
+        self._said_at: int | None = None
+        self._controller = ""
         self._ask_nodes: Asker[Listing[SlurmNode] | None] = Asker("slurmrestd", SLURM_SECONDS)
         self._ask_for_jobs: Asker[tuple[Job, ...]] = Asker("slurmrestd", SLURM_SECONDS)
 
@@ -104,8 +118,14 @@ class Observer:
             sets: what is wanted; jobs are asked for only when somebody has to go.
         """
         limits = self._limits
-        self._pods.ask(lambda: self._kube.pods(self._namespace, WORKERS), now, limits)
-        self._records.ask(self._changed_records, now, limits)
+        self._pods.ask(self._workers, now, limits)
+        self._records.ask(
+            self._changed_records,
+            now,
+            limits,
+            run=self._controller,
+            server_time=lambda: self._said_at,
+        )
         failure = ""
         if _somebody_leaves(sets, self._pods.items):
             failure = self._ask_jobs()
@@ -132,12 +152,20 @@ class Observer:
         self._pods.expect_gone(frozenset(pods))
         self._records.expect_gone(frozenset(records))
 
+    def _workers(self) -> Iterator[Pod]:
+        """Ask for the worker Pods, and learn on the way which run of slurmctld there is."""
+        for pod in self._kube.pods(self._namespace, OURS):
+            if pod.name == CONTROLLER_POD:
+                self._controller = f"{pod.uid}/{pod.restarts}"
+            elif pod.labels.get(LABEL_NAME) == WORKER:
+                yield pod
+
     def _changed_records(self) -> tuple[SlurmNode, ...]:
         since = self._as_of
         listing = self._ask_nodes.ask(lambda: self._slurm().nodes_since(since))
         if listing is None:
             return self._records.items
-        self._as_of = listing.as_of
+        self._as_of = self._said_at = listing.as_of
         return listing.items
 
     def _ask_jobs(self) -> str:

@@ -22,13 +22,17 @@ class Reading:
         at: when, in seconds of one clock.
         names: what was there; empty when the attempt failed.
         failure: why it failed; empty when it did not.
-        server_started: when the server that answered started, in seconds of its own clock.
+        run: which run of the server answered, another one after each restart; empty when that is
+            not known.
+        server_time: the server's own time of what it says, in seconds since the epoch; None when it
+            does not say.
     """
 
     at: float
     names: frozenset[str] = frozenset()
     failure: str = ""
-    server_started: int | None = None
+    run: str = ""
+    server_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +108,10 @@ def _doubt(believed: Reading | None, reading: Reading, limits: Limits) -> str:
     if believed is None:
         # The first list of all has nothing to be compared with: one more must agree.
         return "it was read once only"
-    if reading.server_started != believed.server_started:
+    if _restarted(believed, reading):
         return "the server was restarted"
+    if _earlier(reading, believed):
+        return "the server's time went back"
     if believed.names and not reading.names:
         return f"the list is empty all of a sudden, and had {len(believed.names)}"
     lost = len(believed.names - reading.names)
@@ -115,9 +121,20 @@ def _doubt(believed: Reading | None, reading: Reading, limits: Limits) -> str:
     return ""
 
 
+def _restarted(before: Reading, after: Reading) -> bool:
+    return bool(before.run and after.run) and before.run != after.run
+
+
+def _earlier(one: Reading, other: Reading) -> bool:
+    """Return whether a server says less than what it has said: a restored state, another server."""
+    if one.server_time is None or other.server_time is None:
+        return False
+    return one.server_time < other.server_time
+
+
 def _agree(first: Reading, second: Reading, limits: Limits) -> bool:
     """Return whether two readings of one server say nearly the same."""
-    if first.server_started != second.server_started:
+    if _restarted(first, second) or _earlier(second, first):
         return False
     changed = len(first.names ^ second.names)
     return changed <= limits.lost_least or changed <= limits.lost_share * len(first.names)

@@ -10,6 +10,7 @@ import pytest
 from sunk.errors import UnexpectedReply, Unreachable
 from sunk.model.kube import NODE_SET, POD
 from sunk.model.slurm import JobState, Listing, NodeName
+from sunk.plan.actions import Drain
 from tests.support.examples import sample
 from tests.support.memory_site import NAMESPACE, Site
 
@@ -180,6 +181,19 @@ def test_no_busy_worker_goes_while_slurm_is_gone_or_lies_and_the_reason_is_said(
     for job in jobs:
         assert site.world.jobs[job].state is JobState.RUNNING
         assert site.world.jobs[job].restart_count == 0
+
+
+def test_slurmctld_that_was_just_restarted_is_believed_when_it_says_the_same_twice():
+    site = Site(workers=4)
+    site.rounds(2)
+    status = {"containerStatuses": [{"name": "slurmctld", "restartCount": 1}]}
+    site.kube.set_status(POD, "slurmctld-0", status, NAMESPACE)
+    site.cordon("m0")
+    (held,) = site.rounds(1)
+    assert [one.why for one in held.waiting] == ["Slurm: the server was restarted"]
+    assert held.outcomes == ()
+    drained = [one.action for made in site.rounds(6) for one in made.outcomes]
+    assert {type(one) for one in drained} == {Drain}
 
 
 def test_pods_list_that_is_empty_all_of_a_sudden_takes_no_worker_down():

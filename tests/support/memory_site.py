@@ -31,7 +31,7 @@ from sunk.model.slurm import (
     SlurmNode,
 )
 from sunk.plan.budget import Budget
-from sunk.wellknown import ANNOTATION_MACHINE, EXTRA_POD_UID
+from sunk.wellknown import ANNOTATION_MACHINE, EXTRA_POD_UID, LABEL_MANAGED_BY
 from sunk.wiring.bridge import logger
 
 NAMESPACE, CLUSTER = "slurm", "lab"
@@ -109,7 +109,9 @@ class Site:
                 said = f"sunk: configuration {digest} is in force"
                 self.kube.set_log("slurmctld-0", NAMESPACE, said)
         if self.gone(POD, "slurmctld-0"):
-            self.kube.create({**thing("v1", "Pod", "slurmctld-0"), "spec": {}})
+            controller = {**thing("v1", "Pod", "slurmctld-0"), "spec": {}}
+            controller["metadata"]["labels"] = {LABEL_MANAGED_BY: "sunk"}
+            self.kube.create(controller)
         machines = [one.name for one in self.kube.nodes()]
         for number, pod in enumerate(self.pods()):
             name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]

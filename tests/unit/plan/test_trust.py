@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 from hypothesis import given
@@ -18,7 +19,7 @@ def after(*readings: Reading) -> Belief:
 
 
 def full(at: float, **changes) -> Reading:
-    return Reading(**{"at": at, "names": ALL, "server_started": 100, **changes})
+    return Reading(**{"at": at, "names": ALL, "run": "a", "server_time": 100, **changes})
 
 
 SETTLED = (full(0), full(10))
@@ -65,13 +66,20 @@ def test_some_names_may_go_without_a_doubt():
 
 
 def test_restarted_server_must_say_the_same_twice():
-    again = {"server_started": 200}
+    again = {"run": "b", "server_time": 101}
     assert why(*SETTLED, full(20, **again)) == "the server was restarted"
     assert not why(*SETTLED, full(20, **again), full(25, **again))
 
 
-def test_start_time_that_goes_back_is_a_restart_too():
-    assert why(*SETTLED, full(20, server_started=50)) == "the server was restarted"
+def test_server_of_which_nobody_knows_whether_it_was_restarted_is_believed():
+    assert not why(full(0, run=""), full(10), full(20, run=""), full(30))
+
+
+def test_time_that_goes_back_must_be_confirmed_too():
+    said = "the server's time went back"
+    assert why(*SETTLED, full(20, server_time=50)) == said
+    assert why(*SETTLED, full(20, server_time=50), full(25, server_time=40)) == said
+    assert not why(*SETTLED, full(20, server_time=50), full(25, server_time=51))
 
 
 def test_failure_is_said_and_forgotten_with_the_next_answer():
@@ -91,7 +99,8 @@ def test_old_reading_is_not_believed():
             Reading,
             at=st.just(0.0),
             names=st.frozensets(st.sampled_from(sorted(ALL))),
-            server_started=st.sampled_from([1, 2]),
+            run=st.sampled_from(["", "a", "b"]),
+            server_time=st.sampled_from([None, 1, 2]),
         ),
         max_size=6,
     ),
@@ -100,7 +109,7 @@ def test_old_reading_is_not_believed():
 def test_what_is_trusted_is_the_last_reading(readings, gap):
     belief = Belief()
     for number, one in enumerate(readings):
-        reading = Reading(at=number * gap, names=one.names, server_started=one.server_started)
+        reading = replace(one, at=number * gap)
         belief = learn(belief, reading, LIMITS)
         if trust(belief, reading.at, LIMITS).ok:
             assert belief.believed == reading
