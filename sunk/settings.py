@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from sunk.errors import ConfigError
 
 DEFAULT_STATE_FOLDER = Path("/var/lib/sunk")
 DEFAULT_CACHE_FOLDER = Path("/var/cache/sunk")
+
+
+class SlurmClientKind(StrEnum):
+    """How to speak to Slurm."""
+
+    REST = "rest"
+    CLI = "cli"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

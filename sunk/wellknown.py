@@ -48,6 +48,9 @@ EXTRA_NODE_UID = "nodeUid"
 CONTROLLER_POD = "slurmctld-0"
 """slurmctld's Pod; made by its StatefulSet."""
 
+LOGIN_POD = "login-0"
+"""The login node's Pod; its sackd container runs Slurm's commands for the bridge, where asked."""
+
 SLURMCTLD_PORT = 6817
 SLURMD_PORT = 6818
 SLURMDBD_PORT = 6819

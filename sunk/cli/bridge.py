@@ -16,7 +16,7 @@ from sunk.cli.places import (
     KubeconfigOption,
 )
 from sunk.errors import InputError
-from sunk.settings import read_in_cluster
+from sunk.settings import SlurmClientKind, read_in_cluster
 
 if TYPE_CHECKING:
     from sunk.wiring import bridge as wiring
@@ -74,6 +74,14 @@ LeaderElectOption = Annotated[
         help="Act only while holding the lease, so that several may run; wait for a Slurm cluster.",
     ),
 ]
+SlurmClientOption = Annotated[
+    SlurmClientKind,
+    typer.Option(
+        "--slurm-client",
+        help="Speak to slurmrestd, or use Slurm's own commands: they run in the login node's sackd "
+        "container, which takes the right to exec there.",
+    ),
+]
 NodeConditionsOption = Annotated[
     bool,
     typer.Option(
@@ -93,6 +101,7 @@ def run(
     namespace: RunNamespaceOption = None,
     leader_elect: LeaderElectOption = False,
     listen: ListenOption = None,
+    slurm_client: SlurmClientOption = SlurmClientKind.REST,
     node_conditions: NodeConditionsOption = False,
     dry_run: DryRunOption = False,
     state_dir: StateOption = None,
@@ -142,6 +151,7 @@ def run(
         service.Options(
             listen=service.parse_address(listen) if listen else None,
             leader_elect=leader_elect,
+            slurm_client=slurm_client,
             node_conditions=node_conditions,
             dry_run=dry_run,
         ),

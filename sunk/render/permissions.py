@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sunk.wellknown import API_GROUP, BRIDGE_LEASE, CONTROLLER_POD
+from sunk.wellknown import API_GROUP, BRIDGE_LEASE, CONTROLLER_POD, LOGIN_POD
 
 
 class Scope(StrEnum):
@@ -64,6 +64,14 @@ PERMISSIONS = (
         verbs=("get",),
         reason="slurmctld's Pod says there which configuration is in force or refused",
         names=(CONTROLLER_POD,),
+    ),
+    Permission(
+        group="",
+        resources=("pods/exec",),
+        verbs=("create", "get"),
+        reason="Slurm's own commands run in the login node's sackd container",
+        names=(LOGIN_POD,),
+        value="bridge.slurmCommands",
     ),
     Permission(
         group="",

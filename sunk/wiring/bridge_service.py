@@ -27,7 +27,7 @@ from sunk.clients.slurm.protocol import SlurmClient
 from sunk.errors import ConfigError
 from sunk.model.kube import SLURM_CLUSTER, name_of
 from sunk.render.keys import ClusterKeys
-from sunk.settings import LocalSettings
+from sunk.settings import LocalSettings, SlurmClientKind
 from sunk.wellknown import BRIDGE_LEASE
 from sunk.wiring import clients
 from sunk.wiring.bridge import Place, logger, open_kube
@@ -45,12 +45,14 @@ class Options:
     Attributes:
         listen: where health and metrics are served; nowhere when absent.
         leader_elect: act only while holding the lease.
+        slurm_client: how it speaks to Slurm.
         node_conditions: show drains that people made in Slurm on Kubernetes Nodes too.
         dry_run: decide and say, and change nothing.
     """
 
     listen: Address | None = None
     leader_elect: bool = False
+    slurm_client: SlurmClientKind = SlurmClientKind.REST
     node_conditions: bool = False
     dry_run: bool = False
 
@@ -84,9 +86,10 @@ def run(
         elector = _elector(lease_kube, place.namespace)
 
     def slurm_of(keys: ClusterKeys) -> SlurmClient:
-        if place.own is not None:
-            return clients.connect_slurm_directly(place.namespace, keys)
-        return clients.connect_slurm(kube, place.namespace, keys)
+        inside = place.own is not None
+        return clients.connect_slurm(
+            kube, place.namespace, keys, options.slurm_client, directly=inside
+        )
 
     build = builder(
         kube,

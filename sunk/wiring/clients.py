@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
@@ -19,9 +18,8 @@ from sunk.clients.slurm.token import TokenSource
 from sunk.errors import ConfigError
 from sunk.local import cluster_checks, machine_checks
 from sunk.render.keys import ClusterKeys
-from sunk.settings import InCluster, LocalSettings
+from sunk.settings import InCluster, LocalSettings, SlurmClientKind
 
-_LOGIN_POD = "login-0"
 _SACKD = "sackd"
 
 
@@ -84,21 +82,26 @@ def describe_target(kubeconfig: Path, context: str | None = None) -> KubeTarget:
     return KubeTarget(context=name, server=server)
 
 
-class SlurmClientKind(StrEnum):
-    """How to speak to Slurm."""
-
-    REST = "rest"
-    CLI = "cli"
-
-
 def connect_slurm(
     kube: Kube,
     namespace: str,
     keys: ClusterKeys,
     kind: SlurmClientKind = SlurmClientKind.REST,
+    *,
+    directly: bool = False,
 ) -> SlurmClient:
-    """Return a client of a namespace's Slurm, through the API server, as its administrator."""
+    """Return a client of a namespace's Slurm, as its administrator.
+
+    Args:
+        kube: its cluster.
+        namespace: where it is.
+        keys: its secrets.
+        kind: over slurmrestd, or over Slurm's commands in the login node's sackd container.
+        directly: slurmrestd by its Service's name, for Pods, rather than through the API server.
+    """
     match kind:
+        case SlurmClientKind.REST if directly:
+            return connect_slurm_directly(namespace, keys)
         case SlurmClientKind.REST:
             port = wellknown.SLURMRESTD_PORT
             return RestSlurm(
@@ -125,7 +128,7 @@ def connect_slurm_commands(kube: Kube, namespace: str) -> CliSlurm:
 
     There they run as SlurmUser, who is an administrator, beside the socket that signs for them.
     """
-    return CliSlurm(PodRunner(kube, namespace=namespace, pod=_LOGIN_POD, container=_SACKD))
+    return CliSlurm(PodRunner(kube, namespace=namespace, pod=wellknown.LOGIN_POD, container=_SACKD))
 
 
 def local_slurm_commands() -> CliSlurm:

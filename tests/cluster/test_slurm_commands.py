@@ -6,8 +6,8 @@ import pytest
 
 from sunk.clients.slurm.cli import CliSlurm
 from sunk.model.slurm import JobState
+from sunk.settings import SlurmClientKind
 from sunk.wiring import clients
-from sunk.wiring.clients import SlurmClientKind
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
 
