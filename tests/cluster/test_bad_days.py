@@ -23,7 +23,7 @@ from sunk.wiring import local as wiring
 from tests.support.cluster import local_settings, reporter
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 SUNK = Path(sys.executable).parent / "sunk"
 NAME = "bad-days"
@@ -63,7 +63,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        timeout=200,
+        timeout=600,
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -143,7 +143,7 @@ def test_down_killed_midway_is_completed_by_the_next(cluster: LocalCluster, part
 def test_interrupted_up_is_130_without_a_traceback_and_goes_on_later(cluster: LocalCluster, parts):
     with begun("nodes: booting node1") as child:
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
+        _, err = child.communicate(timeout=240)
     assert child.returncode == 130
     assert "Traceback" not in err
     assert "run the same command again to go on" in err
@@ -154,7 +154,7 @@ def test_interrupted_up_is_130_without_a_traceback_and_goes_on_later(cluster: Lo
 def test_second_command_meanwhile_is_told_who_works_on_the_cluster(cluster: LocalCluster):
     with begun("control plane: start") as child:
         done = run("local", "down", "--name", NAME)
-        _, err = child.communicate(timeout=120)
+        _, err = child.communicate(timeout=360)
     assert done.returncode == 3
     assert f"another sunk command (pid {child.pid}: bring up) works on it" in done.stderr
     assert child.returncode == 0, err

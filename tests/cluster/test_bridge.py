@@ -18,7 +18,7 @@ from sunk.wiring.bridge import bridge_of, connected
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -290,12 +290,16 @@ def test_foreign_edit_is_put_right_and_told(bridged):
         ],
         30,
     )
-    messages = [
-        one["message"]
-        for one in bridged.kube.list(EVENT, bridged.namespace)
-        if one["reason"] == "PutRight"
-    ]
-    assert any("Service/slurmctld" in one for one in messages)
+    # The Event follows when everything of the round is done.
+    eventually(
+        lambda: any(
+            "Service/slurmctld" in one["message"]
+            for one in bridged.kube.list(EVENT, bridged.namespace)
+            if one["reason"] == "PutRight"
+        ),
+        10,
+        what="the Event that says so",
+    )
 
 
 def test_new_shape_replaces_workers_and_spares_the_job(bridged):

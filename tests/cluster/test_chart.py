@@ -14,7 +14,7 @@ from tests.support.chart import CHART, helm
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 TIMING = Timing()
 BRIDGES = "app.kubernetes.io/name=sunk-bridge"
 

@@ -10,7 +10,7 @@ from sunk.wiring import local as wiring
 from tests.support.cluster import RunningSite, kill_in_pod, local_settings, reporter
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 DAEMONS = {
     "slurmctld": ("slurmctld-0", "slurmctld"),

@@ -16,7 +16,7 @@ from sunk_validation.demo import run_demo
 from tests.support.cluster import RunningSite, reporter
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def processes_called(cmdline: str) -> list[int]:

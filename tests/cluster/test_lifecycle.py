@@ -23,7 +23,7 @@ from tests.support import audit
 from tests.support.cluster import RunningSite, local_settings, reporter
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 SUNK = Path(sys.executable).parent / "sunk"
 

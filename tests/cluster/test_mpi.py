@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cluster import RunningSite
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 FENCES = 6
 PROGRAM = f"""

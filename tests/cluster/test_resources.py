@@ -12,7 +12,7 @@ from sunk.model.kube import NAMESPACE, NODE_SET, SLURM_CLUSTER
 from tests.support.cluster import RunningSite
 from tests.support.render import GOLDEN
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 PLACE = "resources"
 

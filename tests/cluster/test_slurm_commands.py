@@ -11,7 +11,7 @@ from sunk.wiring import clients
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sunk.errors import Unauthorized, Unreachable
 from sunk.model.hostlist import expand, fold
 from tests.support.slurm_namespace import SlurmNamespace
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sunk.model.slurm import Account, AccountName, Job, JobId, NodeName, SlurmUs
 from tests.contract.slurm_harness import CliHarness, fresh, quick
 from tests.support.slurm_namespace import SlurmNamespace
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 HOSTILE_NAMES = (
     "a|b",
