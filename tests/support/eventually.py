@@ -27,7 +27,8 @@ def eventually(predicate: Callable[[], T], within_seconds: float, *, what: str =
     Raises:
         AssertionError: the deadline passed; says what was waited for and the last answer.
     """
-    deadline = time.monotonic() + PATIENCE * within_seconds
+    patience_seconds = PATIENCE * within_seconds
+    deadline = time.monotonic() + patience_seconds
     while True:
         last: object
         cause: Exception | None = None
@@ -42,6 +43,6 @@ def eventually(predicate: Callable[[], T], within_seconds: float, *, what: str =
         if time.monotonic() >= deadline:
             name = what or getattr(predicate, "__name__", "the condition")
             raise AssertionError(
-                f"wait for {name}: not true after {PATIENCE * within_seconds:g} s; last answer: {last!r}"
+                f"wait for {name}: not true after {patience_seconds:g} s; last answer: {last!r}"
             ) from cause
         time.sleep(POLL_SECONDS)

@@ -91,8 +91,15 @@ def wheel_key(project: Project) -> str:
     return content_key(project.root / "pyproject.toml", *project.sources, str(EPOCH_SECONDS))
 
 
-def target_arguments(architecture: str) -> list[str]:
+def target_arguments(
+    architecture: str, *, python: str = PYTHON, newest_glibc: int = _GLIBC
+) -> list[str]:
     """Return pip's arguments that choose wheels for the images, whatever runs here.
+
+    Args:
+        architecture: Debian's name.
+        python: another Python than that of the images.
+        newest_glibc: minor version of the C library there.
 
     Raises:
         EnvironmentFault: the architecture is not one that we know.
@@ -103,15 +110,15 @@ def target_arguments(architecture: str) -> list[str]:
             f"choose Python wheels: no images for {architecture}",
             hint=f"use a machine of {' or '.join(sorted(_MACHINES))}",
         )
-    glibc = range(_GLIBC, _LEAST_GLIBC - 1, -1)
+    glibc = range(newest_glibc, _LEAST_GLIBC - 1, -1)
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in glibc]
     platforms.append(f"manylinux2014_{machine}")
     words = [f"--platform={platform}" for platform in platforms]
-    abis = [f"cp{PYTHON.replace('.', '')}", "abi3", "none"]
+    abis = [f"cp{python.replace('.', '')}", "abi3", "none"]
     return [
         *words,
         *(f"--abi={abi}" for abi in abis),
-        *("--implementation=cp", f"--python-version={PYTHON}", "--only-binary=:all:"),
+        *("--implementation=cp", f"--python-version={python}", "--only-binary=:all:"),
     ]
 
 
@@ -148,8 +155,7 @@ def obtain_dependencies(
     def build(content: Path) -> None:
         wheels = content.parent / "wheels"
         say("downloading Python wheels")
-        words: list[str | Path] = ["download", "--dest", wheels, "--constraint", constraints]
-        _pip([*words, *target, *project.requirements], log, hook)
+        download_wheels(project, target, wheels, log, hook)
         say("installing the virtual environment")
         tree = content / "tree"
         _install(tree, wheels, target, log, hook)
@@ -184,19 +190,12 @@ def obtain_toolkit(
     project = read_project(root, ())
     target = target_arguments(architecture)
     log = cache.logs / "wheel-sunk.log"
-
-    def download(content: Path) -> None:
-        say("downloading what builds our wheel")
-        words: list[str | Path] = ["download", "--dest", content, "--only-binary=:all:"]
-        _pip([*words, *project.backend], log, hook)
-
-    backend_key = content_key(*project.backend, sys.version)
-    backend = cache.obtain("wheels-backend", backend_key, download, say=say, hook=hook)
+    builders = obtain_builders(cache, project, log, say=say, hook=hook)
 
     def build(content: Path) -> None:
         say("building our wheel")
         wheels = content.parent / "wheels"
-        build_wheel(project, backend.content, wheels, log, hook)
+        build_wheel(project, builders, wheels, log, hook)
         tree = content / "tree"
         _install(tree, wheels, target, log, hook)
         program = tree / VENV / "bin/sunk"
@@ -211,6 +210,27 @@ def obtain_toolkit(
 
     key = content_key(wheel_key(project), interpreter(rootfs), *target, _PROGRAM, FORMAT)
     return cache.obtain("toolkit", key, build, say=say, hook=hook)
+
+
+def download_wheels(
+    project: Project, target: Sequence[str], folder: Path, log: Path, hook: Hook
+) -> None:
+    """Download what a project needs as wheels, for what `target_arguments` chose."""
+    constraints = project.root / "constraints.txt"
+    words: list[str | Path] = ["download", "--dest", folder, "--constraint", constraints]
+    _pip([*words, *target, *project.requirements], log, hook)
+
+
+def obtain_builders(cache: Cache, project: Project, log: Path, *, say: Say, hook: Hook) -> Path:
+    """Return a folder with the wheels of the build back end."""
+
+    def download(content: Path) -> None:
+        say("downloading what builds our wheel")
+        words: list[str | Path] = ["download", "--dest", content, "--only-binary=:all:"]
+        _pip([*words, *project.backend], log, hook)
+
+    key = content_key(*project.backend, sys.version)
+    return cache.obtain("wheels-backend", key, download, say=say, hook=hook).content
 
 
 def build_wheel(project: Project, builders: Path, target: Path, log: Path, hook: Hook) -> None:
