@@ -89,7 +89,9 @@ class Applier:
                 # The API server refuses a patch whose UID is not the object's.
                 notes = {"annotations": {ANNOTATION_MACHINE_UID: machine_uid}, "uid": uid}
                 self._kube.merge(POD, node, {"metadata": notes}, self._namespace)
-            case DeletePod(node=node, uid=uid):
+            case DeletePod(node=node, uid=uid, unknown_to_slurm=unknown):
+                if unknown and self._is_known(node):
+                    return "Slurm knows the node after all"
                 self._kube.delete(POD, node, self._namespace, uid=uid)
             case Drain(node=node, reason=reason):
                 self._slurm().drain(node, reason)
@@ -108,6 +110,13 @@ class Applier:
             case _:
                 assert_never(action)
         return ""
+
+    def _is_known(self, node: NodeName) -> bool:
+        try:
+            self._slurm().node(node)
+        except NotFound:
+            return False
+        return True
 
     def _registered_by(self, node: NodeName, pod_uid: str) -> bool:
         return registered_by({node: self._slurm().node(node)}).get(node) == pod_uid

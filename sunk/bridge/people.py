@@ -5,7 +5,7 @@ from __future__ import annotations
 from sunk.bridge.observe import SlurmOf
 from sunk.clients.slurm.accounts import apply_accounts, observe_accounts
 from sunk.errors import RemoteError
-from sunk.model.cluster import SlurmCluster, User
+from sunk.model.cluster import ExternalDatabase, SlurmCluster, User
 from sunk.plan.accounts import plan_accounts
 
 RETRY_SECONDS = 2.0
@@ -18,7 +18,7 @@ class People:
     """Makes accounts, users and associations as described; removes none."""
 
     def __init__(self) -> None:
-        self._done_for: tuple[User, ...] | None = None
+        self._done_for: tuple[tuple[User, ...], ExternalDatabase | None] | None = None
         self._at = float("-inf")
         self._why_not = "users and accounts were not looked at yet"
 
@@ -32,7 +32,8 @@ class People:
         """
         if cluster is None:
             return ""
-        settled = self._done_for == cluster.users and not self._why_not
+        wanted = (cluster.users, cluster.database.external)  # another database knows nobody
+        settled = self._done_for == wanted and not self._why_not
         if now - self._at < (AGAIN_SECONDS if settled else RETRY_SECONDS):
             return self._why_not
         self._at = now
@@ -43,6 +44,6 @@ class People:
         except RemoteError as exc:
             self._why_not = exc.message
             return self._why_not
-        self._done_for = cluster.users
+        self._done_for = wanted
         self._why_not = "" if observed.complete else "slurmdbd's answer is not complete"
         return self._why_not

@@ -64,10 +64,16 @@ class NoteMachine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePod:
-    """Delete a worker's Pod, if it is still the one with this UID."""
+    """Delete a worker's Pod, if it is still the one with this UID.
+
+    Attributes:
+        unknown_to_slurm: it goes because Slurm's list of nodes has it not: Slurm is asked for this
+            very node first, so that a list that is wrong takes no worker along.
+    """
 
     node: NodeName
     uid: str
+    unknown_to_slurm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

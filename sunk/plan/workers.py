@@ -166,7 +166,8 @@ def _for_leaving(
         waiting.append(Waiting(node=pod.name, why=said))
         return ()
     if record is None:
-        return (DeletePod(node=pod.name, uid=pod.uid),)
+        unknown = not pod.ended and pod.name not in seen.records
+        return (DeletePod(node=pod.name, uid=pod.uid, unknown_to_slurm=unknown),)
     if record.drained:
         return (
             DeleteRecord(node=pod.name, pod_uid=pod.uid),
@@ -190,7 +191,7 @@ def _for_staying(pod: WorkerPod, seen: Snapshot) -> tuple[DisruptiveAction, ...]
         return ()
     if pod.ended or pod.name in seen.forgotten:
         # Nothing runs there, or a slurmd that Slurm has forgotten and that will not say it again.
-        return (DeletePod(node=pod.name, uid=pod.uid),)
+        return (DeletePod(node=pod.name, uid=pod.uid, unknown_to_slurm=not pod.ended),)
     record = _record_of(pod, seen)
     machine = seen.kube_nodes.get(pod.kube_node or "") if seen.kube_nodes_trust.ok else None
     if record is None or machine is None:

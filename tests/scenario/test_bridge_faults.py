@@ -178,6 +178,8 @@ def test_no_busy_worker_goes_while_slurm_is_gone_or_lies_and_the_reason_is_said(
     made = site.rounds(4)
     assert len(site.names()) == 8
     assert any(one.why.startswith("Slurm: ") for one in made[-1].waiting)
+    site.rounds(80)  # a lie that is repeated is believed, and yet nobody goes for it
+    assert len(site.names()) == 8
     for job in jobs:
         assert site.world.jobs[job].state is JobState.RUNNING
         assert site.world.jobs[job].restart_count == 0

@@ -74,7 +74,9 @@ class World:
             case NoteMachine(node=node, uid=uid, machine_uid=machine_uid):
                 assert self.pods[node].uid == uid
                 self.pods[node] = replace(self.pods[node], machine_uid=machine_uid)
-            case DeletePod(node=node, uid=uid):
+            case DeletePod(node=node, uid=uid, unknown_to_slurm=unknown):
+                if unknown and node in self.records:
+                    return
                 if self.pods[node].uid == uid:
                     alive = not self.pods[node].ended
                     if alive and node in self.jobs and self.marks.get(node) == uid:

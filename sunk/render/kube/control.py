@@ -189,6 +189,14 @@ def _site_password(cluster: SlurmCluster) -> Mount | None:
     )
 
 
+def _site_database(cluster: SlurmCluster) -> dict[str, str]:
+    """Return which database of the site's it is: slurmctld makes itself known at its start only."""
+    external = cluster.database.external
+    if external is None:
+        return {}
+    return {"database": f"{external.host}:{external.port}/{external.name}"}
+
+
 def controller(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[Object, ...]:
     """Return slurmctld's Service and StatefulSet."""
     # slurm.conf is not part of it: slurmctld takes a new one without a restart.
@@ -196,6 +204,7 @@ def controller(cluster: SlurmCluster, keys: ClusterKeys, files: Files) -> tuple[
         {
             SLURM_KEY_FILE: keys.slurm_key,
             JWT_KEY_FILE: keys.jwt_key,
+            **_site_database(cluster),
             **_scripts(files, "slurmctld.sh", "ready-slurmctld.sh"),
         }
     )

@@ -9,6 +9,8 @@ import pytest
 from sunk.bridge.apply import Applier
 from sunk.clients.kube.memory import MemoryKube
 from sunk.clients.slurm.memory import MemoryCluster, MemorySlurm
+from sunk.errors import NotFound
+from sunk.model.kube import POD
 from sunk.model.slurm import NodeName, NodeState, SlurmNode
 from sunk.plan.actions import DeletePod, DeleteRecord, Drain, Resume, TakeDown
 
@@ -23,9 +25,16 @@ def world() -> MemoryCluster:
 
 
 @pytest.fixture
-def applier(world) -> Applier:
+def kube() -> MemoryKube:
+    made = MemoryKube()
+    made.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "slurm"}})
+    return made
+
+
+@pytest.fixture
+def applier(world, kube) -> Applier:
     slurm = MemorySlurm(world)
-    return Applier(MemoryKube(), lambda: slurm, "slurm", dict)
+    return Applier(kube, lambda: slurm, "slurm", dict)
 
 
 def test_drain_whose_reason_somebody_changed_meanwhile_is_not_lifted(applier, world):
@@ -34,6 +43,25 @@ def test_drain_whose_reason_somebody_changed_meanwhile_is_not_lifted(applier, wo
     outcome = applier.apply(Resume(node=NODE, reason="ours"))
     assert (outcome.done, outcome.why_not) == (False, "somebody changed its reason")
     assert world.nodes[NODE].drain
+
+
+def test_pod_that_goes_because_slurm_does_not_know_it_stays_when_slurm_knows_it(
+    applier, world, kube
+):
+    meta = {"name": NODE, "namespace": "slurm"}
+    uid = kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta})["metadata"]["uid"]
+    action = DeletePod(node=NODE, uid=uid, unknown_to_slurm=True)
+    outcome = applier.apply(action)
+    assert (outcome.done, outcome.why_not) == (False, "Slurm knows the node after all")
+    assert kube.get(POD, NODE, "slurm")
+    world.reachable = False
+    assert not applier.apply(action).done
+    assert kube.get(POD, NODE, "slurm")
+    world.reachable = True
+    del world.nodes[NODE]
+    assert applier.apply(action).done
+    with pytest.raises(NotFound):
+        kube.get(POD, NODE, "slurm")
 
 
 @pytest.mark.parametrize(

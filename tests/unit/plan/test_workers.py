@@ -295,7 +295,7 @@ def test_worker_that_slurm_has_forgotten_is_started_again():
     world.records.clear()
     seen = replace(world.snapshot(), forgotten=frozenset({NodeName("a-0")}))
     assert plan_workers(seen, allowance=MANY).actions == (
-        DeletePod(node=NodeName("a-0"), uid="a-0-uid"),
+        DeletePod(node=NodeName("a-0"), uid="a-0-uid", unknown_to_slurm=True),
     )
 
 
