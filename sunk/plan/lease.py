@@ -5,6 +5,10 @@ in the holder's time, and is not looked at: it expires when it has not changed f
 counted on our own clock from when we saw it change last. So clocks that differ do no harm, and
 clocks that run at different speeds do none as long as `Timing.renew_within_seconds` of the one is
 shorter than `Timing.lease_seconds` of the other.
+
+One thing nobody can know: whether a lease that was never seen was there a moment ago. Who starts
+within the time of a lease that a person has just deleted makes a new one at once, as the electors
+of Kubernetes itself do; the old holder gives up when it cannot renew its own.
 """
 
 from __future__ import annotations
@@ -54,12 +58,15 @@ class Seen:
     Attributes:
         record: what it said; nothing when there is no lease.
         changed_at: when we saw it say something else last, in seconds of our clock.
-        vanished_from: holder of a lease that somebody deleted; it may not know yet.
+        vanished: the lease that somebody deleted, as it was seen last; its holder may not know yet,
+            and others may have held it since.
+        vanished_age_seconds: how long that had not changed when it was found gone.
     """
 
     record: Record | None
     changed_at: float
-    vanished_from: str = ""
+    vanished: Record | None = None
+    vanished_age_seconds: float = 0.0
 
 
 class Move(StrEnum):
@@ -81,8 +88,12 @@ def look(before: Seen | None, record: Record | None, now: float) -> Seen:
     """
     if before is not None and before.record == record:
         return before
-    deleted = before.record if before is not None and record is None else None
-    return Seen(record=record, changed_at=now, vanished_from=deleted.holder if deleted else "")
+    if before is None or record is not None:
+        return Seen(record=record, changed_at=now)
+    age_seconds = now - before.changed_at
+    return Seen(
+        record=None, changed_at=now, vanished=before.record, vanished_age_seconds=age_seconds
+    )
 
 
 def decide(me: str, seen: Seen, now: float, timing: Timing) -> Move:
@@ -90,9 +101,20 @@ def decide(me: str, seen: Seen, now: float, timing: Timing) -> Move:
     record = seen.record
     silent = now - seen.changed_at
     if record is None:
-        free = seen.vanished_from in {"", me} or silent > timing.lease_seconds
+        free = _was_ours(me, seen, timing) or silent > timing.lease_seconds
         return Move.CREATE if free else Move.WAIT
     if record.holder == me:
         return Move.RENEW
     free = not record.holder or silent > max(timing.lease_seconds, record.lease_seconds)
     return Move.TAKE if free else Move.WAIT
+
+
+def _was_ours(me: str, seen: Seen, timing: Timing) -> bool:
+    """Return whether a lease that is not there can have been nobody's but ours.
+
+    One that we held and renewed so lately that nobody could take it; or none that we ever saw.
+    """
+    gone = seen.vanished
+    if gone is None:
+        return True
+    return gone.holder == me and seen.vanished_age_seconds <= timing.renew_within_seconds

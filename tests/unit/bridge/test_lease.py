@@ -147,6 +147,7 @@ class World:
         self.kube = cluster()
         self.contenders: list[Contender] = []
         self.history: list[tuple[float, str]] = []
+        self.deleted_at = float("-inf")
 
     def join(self, name: str, at: float = 0.0, **how) -> Contender:
         made = Contender(name, self, **how)
@@ -205,7 +206,9 @@ def test_at_most_one_acts_whatever_lines_clocks_and_processes_do(lines, events):
         def happen(one=one, what=what):
             if what == "kill":
                 one.kill()
-                world.join(f"s{next(successors)}", at=world.schedule.now, trips=one.trips)
+                # Who starts just after a person deleted the lease cannot know that there was one.
+                begin = max(world.schedule.now, world.deleted_at + 2 * TIMING.lease_seconds)
+                world.join(f"s{next(successors)}", at=begin, trips=one.trips)
             elif what == "stop":
                 one.stop = True
             else:
@@ -221,6 +224,7 @@ def delete(world: World) -> None:
     there = world.kube.list(LEASE, NAMESPACE)
     if there and all(seen is not None and seen.record is not None for seen in sighted):
         world.kube.delete(LEASE, LEASE_NAME, NAMESPACE)
+        world.deleted_at = world.schedule.now
 
 
 def test_one_of_three_leads_and_keeps_on():
@@ -281,6 +285,16 @@ def test_lease_that_somebody_deleted_does_not_make_two_leaders():
     world.join("b", at=1)
     world.schedule.at(20, lambda: world.kube.delete(LEASE, LEASE_NAME, NAMESPACE))
     assert {who for _, who in world.run(100) if who} <= {"a", "b"}
+
+
+def test_lease_that_was_taken_and_deleted_before_its_old_holder_looked_is_not_taken_for_its_own():
+    world = World()
+    # Its day does not go on, so that its renewals say nothing new; the other takes over at 19 s,
+    # hears of it at 21 s, and in between somebody deletes the lease.
+    world.join("a", clock=Clock(day_rate=0))
+    world.join("b", at=1, trips=[Trip(back=2)])
+    world.schedule.at(20, lambda: delete(world))
+    assert {who for _, who in world.run(100) if who} == {"a", "b"}
 
 
 def test_lease_says_who_leads_since_when_and_how_often_that_changed():

@@ -52,4 +52,20 @@ def test_lease_that_somebody_deleted_is_made_anew_only_once_its_holder_has_notic
     gone = look(seen(THEIRS), None, 100)
     assert move(gone, 115) is Move.WAIT
     assert move(gone, 115.1) is Move.CREATE
-    assert decide("b", gone, 100, TIMING) is Move.CREATE
+    assert decide("b", look(seen(THEIRS, at=90), None, 100), 100, TIMING) is Move.CREATE
+
+
+def test_lease_of_ours_that_others_may_have_had_since_is_waited_for_when_it_is_gone():
+    gone = look(seen(THEIRS, at=89), None, 100)
+    assert decide("b", gone, 115, TIMING) is Move.WAIT
+    assert decide("b", gone, 115.1, TIMING) is Move.CREATE
+
+
+def test_lease_that_was_free_when_seen_last_may_have_been_taken_before_it_went():
+    free = Record(version="2", lease_seconds=1)
+    assert move(look(seen(free), None, 100), 100) is Move.WAIT
+    assert move(look(seen(free), None, 100), 115.1) is Move.CREATE
+
+
+def test_lease_that_never_was_is_made_at_once():
+    assert move(look(None, None, 100), 100) is Move.CREATE

@@ -1,0 +1,140 @@
+"""A slurmrestd that is gone, or lies: no worker goes for it, and then all goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from sunk.bridge.loop import Bridge
+from sunk.clients.kube.service_transport import ServiceTransport
+from sunk.clients.slurm.rest import RestSlurm
+from sunk.clients.slurm.token import TokenSource
+from sunk.local.chart import BRIDGE
+from sunk.model.kube import DEPLOYMENT, NODE_SET
+from sunk.model.slurm import JobState
+from sunk.wellknown import SLURMRESTD_PORT
+from sunk.wiring.bridge import Connected, bridge_of
+from tests.support.cluster import RunningSite
+from tests.support.eventually import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+Lie = Callable[[dict], dict]
+FOUR = {"w-0", "w-1", "w-2", "w-3"}
+
+
+def errors(_answer: dict) -> dict:
+    """HTTP 200 and nothing but an error, as slurmrestd answers for an absent slurmctld."""
+    said = {"description": "Unable to contact slurm controller", "error_number": 1800}
+    return {"nodes": [], "jobs": [], "errors": [said], "warnings": [], "last_update": {}}
+
+
+def empty(answer: dict) -> dict:
+    """The true answer without what was asked for."""
+    return {**answer, "nodes": [], "jobs": []}
+
+
+@dataclass
+class LyingProxy(httpx.BaseTransport):
+    """Stands between the bridge and a real slurmrestd, and answers as it is told to.
+
+    Attributes:
+        lie: what becomes of the true answer; None for the truth.
+        gone: nobody answers.
+    """
+
+    honest: httpx.BaseTransport
+    lie: Lie | None = None
+    gone: bool = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.gone:
+            raise httpx.ConnectError("connection refused", request=request)
+        answer = self.honest.handle_request(request)
+        if self.lie is None or request.method != "GET":
+            return answer
+        return httpx.Response(200, json=self.lie(json.loads(answer.read())), request=request)
+
+
+@pytest.fixture
+def alone(site: RunningSite) -> Iterator[None]:
+    """No bridge of the cluster's own acts meanwhile."""
+
+    def scale(replicas: int) -> None:
+        change = {"spec": {"replicas": replicas}}
+        site.kube.merge(DEPLOYMENT, BRIDGE, change, site.namespace)
+
+    def bridges() -> int:
+        return len(site.kube.pods(site.namespace, f"app.kubernetes.io/name={BRIDGE}"))
+
+    scale(0)
+    eventually(lambda: bridges() == 0, 60)
+    try:
+        yield
+    finally:
+        wanted(site, 4)
+        scale(1)
+        eventually(lambda: {str(one.name) for one in site.slurm.nodes()} == FOUR, 120)
+        eventually(lambda: all(site.pod(name).ready for name in FOUR), 60)
+
+
+@pytest.fixture
+def proxy(site: RunningSite) -> LyingProxy:
+    return LyingProxy(ServiceTransport(site.kube, site.namespace, "slurmrestd", SLURMRESTD_PORT))
+
+
+@pytest.fixture
+def bridge(site: RunningSite, proxy: LyingProxy, alone) -> Bridge:
+    slurm = RestSlurm(
+        base_url=f"http://slurmrestd:{SLURMRESTD_PORT}",
+        http=proxy,
+        token=TokenSource(site.site.keys.jwt_key, user="root"),
+    )
+    cluster, namespace = site.site.cluster.name, site.namespace
+    made = bridge_of(Connected(kube=site.kube, slurm=slurm, cluster=cluster, namespace=namespace))
+    eventually(lambda: not made.round().doubtful, 30)
+    return made
+
+
+def wanted(site: RunningSite, replicas: int) -> None:
+    site.kube.merge(NODE_SET, "w", {"spec": {"replicas": replicas}}, site.namespace)
+
+
+def pods(site: RunningSite) -> dict[str, str]:
+    found = site.kube.pods(site.namespace, "app.kubernetes.io/name=slurmd")
+    return {pod.name: pod.uid for pod in found if not pod.deleting}
+
+
+def rounds_until(bridge: Bridge, done: Callable[[], bool], what: str) -> None:
+    def step() -> bool:
+        bridge.round()
+        return done()
+
+    eventually(step, 60, what=what)
+
+
+@pytest.mark.parametrize("lie", [None, errors, empty], ids=["gone", "errors", "empty"])
+def test_no_busy_worker_goes_while_slurmrestd_is_gone_or_lies(site, proxy, bridge, lie):
+    jobs = [site.submit("sleep 25", f"--nodelist=w-{n}") for n in (0, 1, 2, 3)]
+    for job in jobs:
+        eventually(lambda job=job: site.slurm.job(job).state is JobState.RUNNING, 30)
+    before = pods(site)
+    proxy.lie, proxy.gone = lie, lie is None
+    try:
+        wanted(site, 2)
+        # Two readings that agree are believed after 5 s: the lie goes on for longer.
+        end = time.monotonic() + 12
+        rounds_until(bridge, lambda: time.monotonic() > end, "the lie is over")
+        said = [one.why for one in bridge.round().waiting]
+        assert said, "nothing says why it waits"
+        assert pods(site) == before
+    finally:
+        proxy.lie, proxy.gone = None, False
+    rounds_until(bridge, lambda: len(pods(site)) == 2, "two workers are left")
+    for job in jobs:
+        done = eventually(lambda job=job: (one := site.slurm.job(job)).ended and one, 60)
+        assert (done.state, done.exit_code, done.restart_count) == (JobState.COMPLETED, 0, 0)
