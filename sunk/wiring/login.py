@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 
+from sunk.clients.slurm.cli_texts import SlurmTexts
 from sunk.clients.slurm.commands import SlurmCommands
+from sunk.clients.slurm.runners import ProcessRunner
 
 
 def slurm_commands() -> SlurmCommands:
     """Return Slurm through this machine's own commands."""
     return SlurmCommands(environment=lambda: tuple(os.environ))
+
+
+def slurm_texts() -> SlurmTexts:
+    """Return Slurm's texts through this machine's own commands."""
+    variables = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    return SlurmTexts(ProcessRunner(), variables=variables)

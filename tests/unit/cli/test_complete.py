@@ -57,7 +57,10 @@ def offered(line: str, home: Path) -> list[str]:
     [
         (
             "sunk ",
-            ["bridge", "cluster", "demo", "doctor", "job", "local", "node", "plan", "version"],
+            [
+                *("bridge", "cluster", "demo", "doctor", "job", "local", "node", "plan"),
+                *("topology", "version"),
+            ],
         ),
         ("sunk local k", ["kubeconfig", "kubectl"]),
         ("sunk version --o", ["--output"]),
