@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import strategies as st
 
 from sunk.model.topology import (
@@ -49,21 +51,18 @@ spec:
 """
 
 
-def leaves(
-    *populations: int, per_pod: int | None = None, nvlink: int | None = None, name: str = "w-"
-) -> Topology:
+def leaves(*populations: int, per_pod: int | None = None, nvlink: int | None = None) -> Topology:
     """Return leaves with so many nodes each, numbered on, below pods of so many leaves.
 
     Args:
         populations: nodes on each leaf.
         per_pod: leaves below one spine; all of them when absent.
         nvlink: nodes in each NVLink domain; none when absent.
-        name: nodes are called so, with their number.
     """
     links, nodes = [], []
     for at, population in enumerate(populations):
         for _ in range(population):
-            nodes.append(f"{name}{len(nodes)}")
+            nodes.append(f"w-{len(nodes)}")
             links.append(Link(lower=nodes[-1], upper=f"leaf-{at}"))
     pods = per_pod or max(len(populations), 1)
     count = -(-len(populations) // pods)
@@ -106,7 +105,7 @@ def topologies(draw: st.DrawFn) -> Topology:
     for lower in (*hosts, *switches):
         for upper in switches:
             is_switch = isinstance(lower, Switch)
-            if is_switch and lower.tier >= upper.tier or not draw(st.booleans()):
+            if (is_switch and lower.tier >= upper.tier) or not draw(st.booleans()):
                 continue
             links.append(
                 Link(
@@ -118,7 +117,7 @@ def topologies(draw: st.DrawFn) -> Topology:
                 )
             )
     cuts = sorted(draw(st.sets(st.integers(0, len(hosts)), max_size=3)))
-    groups = [hosts[low:high] for low, high in zip(cuts, cuts[1:], strict=False)]
+    groups = [hosts[low:high] for low, high in itertools.pairwise(cuts)]
     return ordered(
         Topology(
             name=draw(_names),

@@ -106,7 +106,7 @@ TWO = HEAD + '  nodes: [{name: "w-[0-1]"}]\n  switches: [{name: s, tier: 0}]\n'
         ),
         (
             TWO + "  rails: [{index: 0}]\n  links: [{lower: w-0, upper: s, rail: 1}]",
-            "read t, spec.links.rail: 1 is not allowed; allowed: the index of a rail in this file: 0",
+            "spec.links.rail: 1 is not allowed; allowed: the index of a rail in this file: 0",
         ),
         (TWO + "  rails: [{index: 0}, {index: 0}]", "read t, spec.rails.index: 0"),
         (TWO + "  nvlinkDomains: [{name: d, nodes: x}]", "read t, spec.nvlinkDomains.nodes: 'x'"),
