@@ -96,7 +96,7 @@ def plan_ranks(
             "compare the realised order: it has not the same nodes, each once"
             + (f"; only one has {odd[0]}" if odd else "")
         )
-    levels = _levels(places, nodes)
+    levels = places_by_level(places, nodes)
     crossings = tuple(
         _crossings(level, place, ranks.order(), realised) for level, place in levels.items()
     )
@@ -115,7 +115,7 @@ def _renamed(group: Group, names: Mapping[str, str]) -> Group:
     return Group(group.name, group.kind, group.level, nodes, inside)
 
 
-def _levels(groups: Sequence[Group], nodes: Sequence[str]) -> dict[str, dict[str, str]]:
+def places_by_level(groups: Sequence[Group], nodes: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return for each level, smallest places first, where each of the job's nodes is."""
     wanted = set(nodes)
     found: dict[tuple[int, str], dict[str, str]] = {}

@@ -79,9 +79,7 @@ class Kind:
         try:
             return name, spec.validate_json(json.dumps({} if raw is None else raw))
         except ValidationError as exc:
-            first = exc.errors(include_url=False)[0]
-            place = ("spec", *first["loc"])
-            raise self.fault(source, place, first["input"], allowed_instead(first)) from exc
+            raise self._wrong(source, exc) from exc
 
     def write(self, name: str, spec: Mapping[str, Any]) -> str:
         """Return a document as YAML; the same content gives the same bytes."""
@@ -101,6 +99,16 @@ class Kind:
             f"allowed: {allowed}",
             hint=self.hint,
         )
+
+    def _wrong(self, source: str, error: ValidationError) -> InputError:
+        """Return what is wrong first; a misspelt key before the key that is missing for it."""
+        found = error.errors(include_url=False)
+        unknown = [one for one in found if one["type"] == "unexpected_keyword_argument"]
+        first = (unknown or found)[0]
+        missing = first["type"] in {"missing", "missing_argument", "missing_keyword_only_argument"}
+        value = None if missing else first["input"]
+        allowed = "a value: the key is required" if missing else allowed_instead(first)
+        return self.fault(source, ("spec", *first["loc"]), value, allowed)
 
     def problem(self, source: str, problem: Problem) -> InputError:
         """Return the error about a fault that a check found below ``spec``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sunk.model.training import Transformer
 from sunk.render import topology
 from tests.support.form_tables import rows, title
 from tests.support.pages import DOCS, tables
@@ -17,7 +18,7 @@ TOPOLOGY = (
     topology.DomainForm,
     topology.ProvenanceForm,
 )
-FILES = {"topology.md": TOPOLOGY}
+FILES = {"topology.md": TOPOLOGY, "layout.md": (Transformer,)}
 CASES = [(page, form) for page, forms in FILES.items() for form in forms]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from sunk.render.description import read_description
 from sunk.render.topology import read_topology
+from sunk.render.training import read_model
 from sunk.toolkit.job_file import read_job
 from tests.support.pages import DOCS, pages, split
 
@@ -24,6 +25,9 @@ def test_yaml_block_is_read(text, tmp_path):
         return
     if "kind: Topology" in text:
         assert read_topology(text, source="page").nodes
+        return
+    if "kind: Model" in text:
+        assert read_model(text, source="page").layers
         return
     file = tmp_path / "job.yaml"
     file.write_text(text)

@@ -82,6 +82,11 @@ TWO = HEAD + '  nodes: [{name: "w-[0-1]"}]\n  switches: [{name: s, tier: 0}]\n'
         (HEAD.replace("v1alpha1", "v2"), "read t, apiVersion: 'sunk.dev/v2' is not allowed"),
         (HEAD.replace("name: t", "name: a b"), "read t, metadata.name: 'a b' is not allowed"),
         (HEAD + "  nodez: []", "read t, spec.nodez: [] is not allowed; allowed: no such key"),
+        (
+            HEAD + "  nodes: [{gpus: 8}]",
+            "read t, spec.nodes[0].name: nothing is not allowed; allowed: a value: the key is",
+        ),
+        (HEAD + "  nodes: [{nam: w}]", "read t, spec.nodes[0].nam: 'w' is not allowed"),
         (HEAD + "  nodes: [{name: w, gpus: many}]", "read t, spec.nodes[0].gpus: 'many'"),
         (HEAD + '  nodes: [{name: "w-[0"}]', "read t, spec.nodes[0].name: 'w-[0' is not allowed"),
         (HEAD + '  nodes: [{name: ""}]', "read t, spec.nodes[0].name: '' is not allowed"),
