@@ -12,6 +12,15 @@ from sunk.clients.slurm.cli_command import TIMEOUT_SECONDS, Commands
 from sunk.clients.slurm.runners import Runner
 from sunk.clients.slurm.transport import log_warning
 
+QOS_COLUMNS = (
+    *("Name", "MaxWall", "MaxTRES", "MaxTRESPU", "MaxSubmitPU", "GrpTRES", "MinTRES"),
+    "Flags",
+)
+ASSOCIATION_COLUMNS = (
+    *("Cluster", "Account", "User", "Partition", "QOS", "DefaultQOS", "MaxWall", "MaxTRES"),
+    *("MaxSubmit", "GrpTRES", "ParentName"),
+)
+
 
 class SlurmTexts:
     """Reads texts as the user that the commands run as.
@@ -56,3 +65,16 @@ class SlurmTexts:
         """Return what ``scontrol --all --oneliner show node`` prints."""
         words = ("scontrol", "--all", "--oneliner", "show", "node")
         return self._commands.run(words, what="read the nodes")
+
+    def qos(self) -> str:
+        """Return the limits of every QOS, in the columns of `QOS_COLUMNS`."""
+        return self._accounting("qos", QOS_COLUMNS, "read the QOS")
+
+    def associations(self) -> str:
+        """Return the limits of every association, in the columns of `ASSOCIATION_COLUMNS`."""
+        return self._accounting("associations", ASSOCIATION_COLUMNS, "read the associations")
+
+    def _accounting(self, what: str, columns: tuple[str, ...], doing: str) -> str:
+        # Parsable, and with the header: its order is the proof of which column is which.
+        words = ("sacctmgr", "--parsable2", "show", what, f"format={','.join(columns)}")
+        return self._commands.run(words, what=doing)

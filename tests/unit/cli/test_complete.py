@@ -59,7 +59,7 @@ def offered(line: str, home: Path) -> list[str]:
             "sunk ",
             [
                 *("bridge", "cluster", "demo", "doctor", "job", "local", "node", "plan"),
-                *("topology", "version"),
+                *("profile", "topology", "version"),
             ],
         ),
         ("sunk local k", ["kubeconfig", "kubectl"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sunk.model import profile
 from sunk.model.training import Transformer
 from sunk.render import topology
 from tests.support.form_tables import rows, title
@@ -18,7 +19,11 @@ TOPOLOGY = (
     topology.DomainForm,
     topology.ProvenanceForm,
 )
-FILES = {"topology.md": TOPOLOGY, "layout.md": (Transformer,)}
+PROFILE = (
+    *(profile.ClusterProfile, profile.SlurmSettings, profile.ProfilePartition, profile.NodeKind),
+    *(profile.FabricFacts, profile.Mount, profile.Price),
+)
+FILES = {"topology.md": TOPOLOGY, "layout.md": (Transformer,), "profile.md": PROFILE}
 CASES = [(page, form) for page, forms in FILES.items() for form in forms]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sunk.render.description import read_description
+from sunk.render.profile import read_profile
 from sunk.render.topology import read_topology
 from sunk.render.training import read_model
 from sunk.toolkit.job_file import read_job
@@ -25,6 +26,9 @@ def test_yaml_block_is_read(text, tmp_path):
         return
     if "kind: Topology" in text:
         assert read_topology(text, source="page").nodes
+        return
+    if "kind: ClusterProfile" in text:
+        assert read_profile(text, source="page")[1].partitions
         return
     if "kind: Model" in text:
         assert read_model(text, source="page").layers
