@@ -10,6 +10,7 @@ import typer
 
 import sunk
 from sunk.assess import verdict
+from sunk.cli import topology_explain
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, show
 from sunk.model.topology import SlurmForm, Topology
@@ -40,6 +41,8 @@ For example:
 - `sunk topology render topology.yaml --form tree`
 """,
 )
+
+app.command(name="explain")(topology_explain.explain)
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A topology file, YAML or JSON.")

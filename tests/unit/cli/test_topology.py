@@ -11,6 +11,7 @@ from sunk.clients.slurm.cli_texts import SlurmTexts
 from sunk.errors import Unreachable
 from sunk.render.topology import read_topology
 from sunk.wiring import login
+from sunk_jobs.rank_map import load_map
 from tests.support.golden import check_golden
 from tests.support.topologies import EVERYTHING
 
@@ -95,3 +96,44 @@ def test_slurm_that_does_not_answer_is_said():
     said = "slurm_load_topo: Unable to contact slurm controller (connect failure)"
     with pytest.raises(Unreachable, match="read the topology: "):
         commands(1, "", said, []).topology()
+
+
+EXPLAIN = ("topology", "explain")
+NAMES = "w-[0-7]"
+TEXT_ORDER = "w-[0,4,1,5,2,6,3,7]"
+
+
+def test_report_says_how_often_each_order_leaves_its_places(file, capsys):
+    words = (*EXPLAIN, str(file), "--nodes", f"x-1,{NAMES}", "--realised", f"{TEXT_ORDER},x-1")
+    assert app.run(list(words)) == exits.OK
+    out, err = capsys.readouterr()
+    assert [line.split() for line in out.splitlines()] == [
+        ["LEVEL", "PLACES", "PLANNED", "REALISED", "WORST"],
+        ["nvlink", "3", "3", "(1)", "9", "(4)", "9", "(4)"],
+        ["tier", "0", "3", "3", "(1)", "9", "(4)", "9", "(4)"],
+        ["tier", "1", "2", "2", "(1)", "2", "(1)", "2", "(1)"],
+    ]
+    assert "order: w-0,w-1,w-2,w-3,w-4,w-5,w-6,w-7,x-1" in err
+    assert "factor on the network's time: planned 1.00, realised 2.00" in err
+    assert "not in the topology, so ranked last: x-1" in err
+
+
+def test_hostfile_and_map_are_what_srun_and_launchers_take(file, capsys):
+    words = [*EXPLAIN, str(file), "--nodes", "w-[4,0]", "--ranks-per-node", "2"]
+    assert app.run([*words, "--print", "hostfile"]) == exits.OK
+    assert capsys.readouterr().out.split() == ["w-0", "w-0", "w-4", "w-4"]
+    assert app.run([*words, "--print", "map"]) == exits.OK
+    assert load_map(capsys.readouterr().out).order() == ["w-0", "w-4"]
+
+
+def test_data_of_the_report_has_order_crossings_and_factors(file, capsys):
+    assert app.run([*EXPLAIN, str(file), "--nodes", NAMES, "-o", "json"]) == exits.OK
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"ranks", "crossings", "factor"}
+    assert found["factor"] == {"planned": 1.0}
+
+
+def test_other_nodes_than_the_jobs_are_a_usage_error(file, capsys):
+    words = [*EXPLAIN, str(file), "--nodes", "w-0", "--realised", "w-1"]
+    assert app.run(words) == exits.USAGE
+    assert "it has not the same nodes, each once; only one has w-0" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from sunk.render.topology import read_topology
 from sunk.render.topology_slurm import read_slurm, render_slurm
 from sunk_jobs.slurm_topology import read as read_text
 from tests.support.golden import check_golden
+from tests.support.recorded_texts import recorded
 from tests.support.topologies import EVERYTHING, leaves, topologies
 
 ALPHA = read_topology(EVERYTHING, source="t")
@@ -150,3 +151,20 @@ def test_text_that_is_no_topology_is_refused(text, said):
     with pytest.raises(InputError) as raised:
         read_slurm(text, source="t", name="c")
     assert raised.value.message == said
+
+
+def test_topology_of_a_real_slurm_is_read():
+    topology = read_slurm(recorded("topology"), source="scontrol", name="lab")
+    assert [(one.name, one.tier) for one in topology.switches] == [
+        ("leaf-a", 0),
+        ("leaf-b", 0),
+        ("spine", 1),
+    ]
+    assert [(one.lower, one.upper) for one in topology.links] == [
+        ("leaf-a", "spine"),
+        ("leaf-b", "spine"),
+        ("w1", "leaf-a"),
+        ("w2", "leaf-b"),
+        ("w3", "leaf-b"),
+        ("w10", "leaf-a"),
+    ]
