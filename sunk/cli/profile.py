@@ -10,17 +10,17 @@ import typer
 from sunk.cli import exits
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
-from sunk.errors import InputError
 
 if TYPE_CHECKING:
     from sunk.model.profile import ClusterProfile
     from sunk.render import profile as files
-    from sunk.render import profile_detect, strict_file
+    from sunk.render import profile_detect
+    from sunk.toolkit import saved
     from sunk.wiring import login
 else:
     files = Later("sunk.render.profile")
     profile_detect = Later("sunk.render.profile_detect")
-    strict_file = Later("sunk.render.strict_file")
+    saved = Later("sunk.toolkit.saved")
     login = Later("sunk.wiring.login")
 
 app = typer.Typer(
@@ -71,7 +71,8 @@ def detect(
     - `sunk profile detect > profile.yaml`
     - `sunk profile detect --from ./saved --output json`
     """
-    profile = profile_detect.detect(_saved(source) if source is not None else _asked())
+    said = login.slurm_says() if source is None else saved.saved_texts(source)
+    profile = profile_detect.detect(said)
     _print(name or profile.cluster, profile, output)
 
 
@@ -107,31 +108,6 @@ def validate(file: FileArgument) -> None:
     _, profile = files.load_profile(file)
     _say_unknown(profile)
     raise typer.Exit(exits.UNKNOWN if profile.unknown else exits.OK)
-
-
-def _asked() -> profile_detect.SlurmSays:
-    texts = login.slurm_texts()
-    return profile_detect.SlurmSays(
-        configuration=texts.configuration(),
-        partitions=texts.partitions(),
-        topology=texts.topology(),
-        nodes=texts.nodes(),
-    )
-
-
-def _saved(folder: Path) -> profile_detect.SlurmSays:
-    if not folder.is_dir():
-        raise InputError(f"read {folder}: no such folder", hint="--from takes a folder")
-    optional = {
-        name: strict_file.load_text(folder / f"{name}.txt")
-        for name in ("topology", "nodes")
-        if (folder / f"{name}.txt").exists()
-    }
-    return profile_detect.SlurmSays(
-        configuration=strict_file.load_text(folder / "config.txt"),
-        partitions=strict_file.load_text(folder / "partitions.txt"),
-        **optional,
-    )
 
 
 def _print(name: str, profile: ClusterProfile, output: Form) -> None:

@@ -67,7 +67,10 @@ def record(namespace: SlurmNamespace) -> None:
         return done
 
     texts = SlurmTexts(runner)
-    for name in ("topology", "configuration", "partitions", "nodes", "qos", "associations"):
+    for name in (
+        *("topology", "configuration", "partitions", "nodes", "qos", "associations"),
+        "users",
+    ):
         getattr(texts, name)()
         argv, done = last[-1]
         document = {

@@ -74,6 +74,10 @@ class SlurmTexts:
         """Return the limits of every association, in the columns of `ASSOCIATION_COLUMNS`."""
         return self._accounting("associations", ASSOCIATION_COLUMNS, "read the associations")
 
+    def users(self) -> str:
+        """Return the default account of every user."""
+        return self._accounting("users", ("User", "DefaultAccount"), "read the users")
+
     def _accounting(self, what: str, columns: tuple[str, ...], doing: str) -> str:
         # Parsable, and with the header: its order is the proof of which column is which.
         words = ("sacctmgr", "--parsable2", "show", what, f"format={','.join(columns)}")
