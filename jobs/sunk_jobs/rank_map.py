@@ -7,6 +7,7 @@ script can look a node up, and becomes a hostfile for ``srun --distribution=arbi
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +87,7 @@ def plan_map(
     Raises:
         RankMapError: a node stands twice or has no number of ranks, or a number is below 1.
     """
-    if len(set(nodes)) != len(nodes):
-        twice = sorted(node for node in set(nodes) if list(nodes).count(node) > 1)
+    if twice := [node for node, count in Counter(nodes).items() if count > 1]:
         raise RankMapError(f"node {twice[0]} stands in the job's list twice")
     if segment_nodes is not None and segment_nodes < 1:
         raise RankMapError(f"a segment of {segment_nodes} nodes: wanted 1 or more")

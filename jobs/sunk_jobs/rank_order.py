@@ -37,7 +37,7 @@ from typing import Any
 from sunk_jobs.hostlist import HostlistError, expand
 from sunk_jobs.ordering import groups_of
 from sunk_jobs.rank_map import RankMap, RankMapError, dump_map, load_map, plan_map
-from sunk_jobs.slurm_topology import TopologyTextError, read
+from sunk_jobs.slurm_topology import NAMES_MAX, TopologyTextError, read
 
 AS_PLANNED = 0
 USAGE = 2
@@ -284,7 +284,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _plan(options: argparse.Namespace) -> int:
     hostlist = options.nodes or os.environ.get("SLURM_JOB_NODELIST", "")
-    nodes = expand(hostlist)
+    nodes = expand(hostlist, limit=NAMES_MAX)
     if not nodes:
         sys.stderr.write("rank_order: no nodes: give --nodes, or run it inside a job\n")
         return USAGE

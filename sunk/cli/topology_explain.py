@@ -13,11 +13,12 @@ from sunk.cli.output import Form, OutputOption, plain, say, show
 
 if TYPE_CHECKING:
     from sunk.model import hostlist
-    from sunk.plan import rank_order, slowdown
+    from sunk.plan import expected, rank_order, slowdown
     from sunk.render import topology as files
     from sunk_jobs import rank_map
 else:
     hostlist = Later("sunk.model.hostlist")
+    expected = Later("sunk.plan.expected")
     rank_order = Later("sunk.plan.rank_order")
     slowdown = Later("sunk.plan.slowdown")
     files = Later("sunk.render.topology")
@@ -52,6 +53,9 @@ def explain(
             help="The same nodes in the order that a run had them, to compare.",
         ),
     ] = None,
+    size_gib: Annotated[
+        float, typer.Option("--size-gib", metavar="GIB", help="Size of the all-reduce.")
+    ] = 1.0,
     wanted: Annotated[
         Wanted,
         typer.Option(
@@ -87,13 +91,29 @@ def explain(
     if wanted is Wanted.MAP:
         typer.echo(rank_map.dump_map(ranks), nl=False)
         return
-    factors = {"planned": slowdown.slowdown(topology, ranks.order()).crossing}
-    if run is not None:
-        factors["realised"] = slowdown.slowdown(topology, run).crossing
+    orders = {"planned": ranks.order()} | ({} if run is None else {"realised": run})
+    factors = {name: slowdown.slowdown(topology, one).crossing for name, one in orders.items()}
+    times = {
+        name: expected.expected_all_reduce(topology, one, ranks_per_node, size_gib * 2**30)
+        for name, one in orders.items()
+    }
     if output is not Form.TABLE:
-        show(plain(report) | {"factor": factors}, output)
+        show(plain(report) | {"factor": factors, "all_reduce": plain(times)}, output)
         return
     _print(report, factors)
+    for name, one in times.items():
+        _say_times(f"all-reduce of {size_gib:g} GiB, {name}", one)
+
+
+def _say_times(what: str, found: Any) -> None:
+    if found.lacking:
+        say(f"{what}: not known, as the topology lacks {found.lacking}")
+        return
+    said = ", ".join(
+        f"{algorithm} {one.least_seconds * 1e3:.3g} to {one.most_seconds * 1e3:.3g} ms"
+        for algorithm, one in found.times.items()
+    )
+    say(f"{what}: {said}")
 
 
 def _print(report: Any, factors: dict[str, float]) -> None:

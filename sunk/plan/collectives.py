@@ -125,8 +125,9 @@ def crossing_factor(
 ) -> float:
     """Return how much longer a ring takes on the network than one that nothing slows down.
 
-    A place of m nodes has an uplink of m/o nodes' worth; a ring that leaves it x times at once puts
-    x nodes' worth on it. So it is x·o/m times too full, and the fullest place holds all others up.
+    m nodes have a share of m/o nodes' worth in the uplink of their place; a ring that leaves it x
+    times at once puts x nodes' worth on it. So the share is x·o/m times too full, and the fullest
+    one holds all others up. Other nodes of the place are taken to be as busy.
 
     Args:
         oversubscription: of each place; one that is missing here is taken as 1.
@@ -141,7 +142,8 @@ def placement_factor(oversubscription: Mapping[str, float], members: Mapping[str
     """Return how much longer an all-to-all takes on the network than on one place.
 
     Every node sends the same to every other. Of what a node of a place with m of N nodes sends,
-    (N-m)/N leaves the place, over an uplink of 1/o of its adapters; (N-1)/N leaves the node.
+    (N-m)/N leaves the place, over a share of the uplink of 1/o of its adapters; (N-1)/N leaves the
+    node. Other nodes of the place are taken to be as busy.
 
     Args:
         oversubscription: of each place; one that is missing here is taken as 1.

@@ -129,8 +129,26 @@ def test_hostfile_and_map_are_what_srun_and_launchers_take(file, capsys):
 def test_data_of_the_report_has_order_crossings_and_factors(file, capsys):
     assert app.run([*EXPLAIN, str(file), "--nodes", NAMES, "-o", "json"]) == exits.OK
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"ranks", "crossings", "factor"}
+    assert set(found) == {"ranks", "crossings", "factor", "all_reduce"}
     assert found["factor"] == {"planned": 1.0}
+    assert set(found["all_reduce"]["planned"]["times"]) == {"ring", "hierarchical", "sharp"}
+
+
+def test_expected_times_are_said_with_and_without_sharp(file, capsys):
+    words = [*EXPLAIN, str(file), "--nodes", NAMES, "--ranks-per-node", "8", "--size-gib", "4"]
+    assert app.run([*words, "--realised", TEXT_ORDER]) == exits.OK
+    lines = [line for line in capsys.readouterr().err.splitlines() if "all-reduce" in line]
+    assert [line.partition(":")[0] for line in lines] == [
+        "all-reduce of 4 GiB, planned",
+        "all-reduce of 4 GiB, realised",
+    ]
+    assert all("ring" in line and "sharp" in line for line in lines)
+
+
+def test_topology_without_rates_says_what_it_lacks(file, capsys):
+    file.write_text(EVERYTHING.replace(", rateGbitPerS: 400", ""))
+    assert app.run([*EXPLAIN, str(file), "--nodes", NAMES]) == exits.OK
+    assert "not known, as the topology lacks count and rate" in capsys.readouterr().err
 
 
 def test_other_nodes_than_the_jobs_are_a_usage_error(file, capsys):

@@ -51,6 +51,14 @@ def test_plan_asks_slurm_and_writes_map_and_hostfile(tmp_path):
     ] * 2
 
 
+def test_job_of_a_hundred_thousand_nodes_is_planned(tmp_path):
+    (tmp_path / "topology").write_text("SwitchName=a Nodes=w-[0-99999]\n")
+    words = ("--ranks-per-node", "1", "--map", "m.json", "--topology", "topology")
+    done = run("plan", *words, "--nodes", "w-[0-99999]", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load_map((tmp_path / "m.json").read_text()).size == 100_000
+
+
 @pytest.mark.parametrize(
     ("topology", "nodes", "code", "said"),
     [
