@@ -168,6 +168,18 @@ def test_partition_decides(change, check, verdict, found):
     assert answers(JOB, with_partition(change))[f"presubmit.{check}"] == (verdict, found)
 
 
+def test_most_that_a_job_gets_of_a_node_counts_and_not_what_the_node_has():
+    capped = with_partition({"max_cpus_per_node": 2, "max_memory_per_node_mib": 50})
+    assert answers(replace(JOB, tasks_per_node=3), capped)["presubmit.nodes"] == (
+        Verdict.FAIL,
+        "no node of gpu has 3 CPUs for a job: the most is 2",
+    )
+    assert answers(replace(JOB, memory_per_node_mib=60), capped)["presubmit.nodes"] == (
+        Verdict.FAIL,
+        "no node of gpu has 60 MiB for a job: the most is 50",
+    )
+
+
 def test_enough_nodes_for_each_need_but_not_for_all_of_them_is_said():
     mixed = (replace(BIG, cpus=2), replace(SMALL, cpus=96))
     job = replace(JOB, nodes=2, gpus_per_node=8, tasks_per_node=96)

@@ -98,6 +98,30 @@ def test_stages_hand_on_each_micro_batch_and_its_gradient():
     assert step_time(BIG, wide, near).pipeline == pytest.approx(found * 40 / (450 * 0.82))
 
 
+def test_sums_of_data_parallel_ranks_are_hidden_by_one_micro_batch_and_no_more():
+    spread = layout(data=8)
+    one = replace(SMALL, global_batch=8)
+    slow = replace(H100, nodes=8, gpus_per_node=1, network_gb_per_s=1e-3)
+    found = step_time(one, spread, slow)
+    # 7/8 of 4 bytes scattered and 2 gathered for each of 1792 parameters at 0.8 MB/s, and
+    # 3 steps of latency each; one micro-batch hides its own computation.
+    sums = 7 / 8 * 6 * 1792 / 0.8e6 + 2 * 3 * 14e-6
+    assert found.data == pytest.approx(sums - found.compute)
+    assert step_time(replace(BIG, recompute=True), layout(tensor=8, data=8), H100).data == 0
+
+
+def test_rings_of_context_parallel_ranks_are_hidden_by_attention_and_no_more():
+    spread = layout(context=4)
+    slow = replace(H100, nodes=4, gpus_per_node=1, network_gb_per_s=1e-3)
+    found = step_time(SMALL, spread, slow)
+    attention = 6 * 2 * 16**2 * 8 * 8 / (4 * 989e12 * 0.5)
+    # 8 sequences, 2 layers, 3 times 3 steps of keys and values: 2 · 2 B · 16/4 · 8.
+    rings = 8 * 2 * 3 * 3 * 2 * 2 * 16 / 4 * 8 / 0.8e6
+    assert found.context == pytest.approx(rings - attention)
+    long = replace(BIG, sequence=2**20)
+    assert step_time(long, layout(tensor=8, context=8), H100).context == 0
+
+
 @pytest.mark.parametrize(
     ("ranks", "stride", "domain", "inside"),
     [(8, 1, 8, 8), (8, 8, 8, 1), (4, 2, 8, 4), (8, 2, 8, 4), (6, 1, 4, 3), (1, 64, 8, 1)],
