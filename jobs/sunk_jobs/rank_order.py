@@ -47,6 +47,8 @@ SCONTROL_SECONDS = 60
 VERDICT = "verdict.json"
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
+_RUN = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+"""What changes whenever the same ranks start again."""
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -86,8 +88,7 @@ def here(environment: Mapping[str, str], host: str) -> Here:
         NotKnown: neither srun nor torchrun started it.
     """
     node = environment.get("SLURMD_NODENAME") or host.partition(".")[0]
-    names = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
-    run = ".".join(environment.get(name, "0") for name in names)
+    run = ".".join(environment.get(name, "0") for name in _RUN)
     try:
         if "LOCAL_WORLD_SIZE" in environment:
             rank, local = int(environment["RANK"]), int(environment["LOCAL_RANK"])

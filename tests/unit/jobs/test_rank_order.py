@@ -108,13 +108,14 @@ def srun(node: str, local: int, ranks: list[int], job: str = "7") -> dict[str, s
 
 
 def test_srun_says_where_a_process_is():
-    assert here(srun("w-10", 1, [4, 5]), "pod") == Here("w-10", 5, False, (4, 5), "7.1.0")
+    assert here(srun("w-10", 1, [4, 5]), "pod") == Here("w-10", 5, False, (4, 5), "7.1.0.0")
 
 
 def test_torchrun_wins_over_the_srun_that_started_it():
     inside = {"RANK": "17", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4", "SLURM_RESTART_COUNT": "2"}
+    inside["TORCHELASTIC_RESTART_COUNT"] = "3"
     found = here(srun("w-1", 0, [0]) | inside, "pod")
-    assert found == Here("w-1", 17, False, (16, 17, 18, 19), "7.1.2")
+    assert found == Here("w-1", 17, False, (16, 17, 18, 19), "7.1.2.3")
 
 
 def test_host_stands_in_for_a_node_that_slurm_does_not_name():
@@ -204,7 +205,7 @@ def test_order_as_planned_is_one_line_and_0_on_every_rank(tmp_path):
             "first_difference": None,
             "silent_nodes": [],
             "unknown_nodes": ["w-1", "w-2", "w-10"],
-            "job": "7.1.0",
+            "job": "7.1.0.0",
         }
     ]
 
@@ -223,14 +224,14 @@ def test_node_that_says_nothing_is_named_and_nothing_is_called_planned(tmp_path)
 
 def test_reports_of_an_earlier_start_are_not_read(tmp_path):
     proved(tmp_path, AS_PLANNED)
-    me = Here("w-1", 0, True, (0, 1), "7.1.1")
+    me = Here("w-1", 0, True, (0, 1), "7.1.1.0")
     lines: list[str] = []
     assert prove(PLANNED, me, tmp_path, within_seconds=0.1, tell=lines.append) == UNKNOWN
     assert json.loads(lines[0])["silent_nodes"] == ["w-2", "w-10"]
 
 
 def test_rank_that_never_hears_rank_0_does_not_know(tmp_path):
-    me = Here("w-1", 1, False, (0, 1), "7.1.0")
+    me = Here("w-1", 1, False, (0, 1), "7.1.0.0")
     with pytest.raises(NotKnown, match="rank 0 did not say"):
         prove(PLANNED, me, tmp_path, within_seconds=0.05, tell=print)
 
