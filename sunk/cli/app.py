@@ -42,6 +42,8 @@ COMMANDS = (
     Lazy(name="job", module="sunk.cli.job", help="Jobs from templates: render, submit, follow."),
     Lazy(name="node", module="sunk.cli.node", help="Slurm nodes with their Pods and jobs."),
     Lazy(name="plan", module="sunk.cli.plan", help="Say what the bridge would do now."),
+    Lazy(name="profile", module="sunk.cli.profile", help="What jobs need to know of a cluster."),
+    Lazy(name="topology", module="sunk.cli.topology", help="The network between nodes."),
     Lazy(name="local", module="sunk.cli.local", help="A real Kubernetes with Slurm, right here."),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import complete, exits, job_template
+from sunk.cli import complete, exits, job_check, job_layout, job_template
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
@@ -39,6 +39,8 @@ For example:
 """,
 )
 app.add_typer(job_template.app, name="template")
+app.command(name="check")(job_check.check)
+app.command(name="layout")(job_layout.layout)
 
 SourceArgument = Annotated[
     str,

@@ -1,31 +1,19 @@
 """Hostlists, Slurm's folded node names: ``gpu-[01-03,7]``, ``r[1-2]n[01-10]``.
 
-Expanding follows ``scontrol show hostnames``: the order of the text is kept, and so are repeated
-names. It is done here and not by ClusterShell, because that sorts, drops repeats and refuses
+Expanding is that of the job programs, `sunk_jobs.hostlist`: on a compute node and here, one text
+means one list. It is not ClusterShell's, because that sorts, drops repeats and refuses
 ``a[09-100]``, which Slurm writes and reads. Folding is ClusterShell's, whose output Slurm reads.
-Stricter than Slurm in one way: empty parts, blanks and single brackets are errors.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 
 from sunk.errors import InputError, clip
-
-EXPANSION_LIMIT = 65536
-"""Names that one text may stand for; Slurm's own limit (MAX_RANGE) is of this size."""
-
-_LITERAL = re.compile(r"[A-Za-z0-9._-]+")
-_RANGE = re.compile(r"(?P<low>[0-9]{1,18})(?:-(?P<high>[0-9]{1,18}))?")
-_HINT = "write it like gpu-[01-03,7] or r[1-2]n[01-10]"
-
-_Range = tuple[int, int, int]
-"""First number, last number, digits to pad to."""
+from sunk_jobs import hostlist
+from sunk_jobs.hostlist import EXPANSION_LIMIT
 
 
 def expand(text: str, *, limit: int = EXPANSION_LIMIT) -> tuple[str, ...]:
@@ -39,16 +27,10 @@ def expand(text: str, *, limit: int = EXPANSION_LIMIT) -> tuple[str, ...]:
         InputError: the text is not a hostlist (names the part and its position, counted from 1),
             or stands for too many names.
     """
-    if not text:
-        return ()
-    words = list(_words(text))
-    count = sum(math.prod(_size(part) for part in word) for word in words)
-    if count > limit:
-        raise InputError(
-            f"expand hostlist {clip(text)!r}: stands for {count} names, the limit is {limit}",
-            hint="split it",
-        )
-    return tuple(name for word in words for name in _names(word))
+    try:
+        return hostlist.expand(text, limit=limit)
+    except hostlist.HostlistError as exc:
+        raise InputError(str(exc), hint="write it like gpu-[01-03,7] or r[1-2]n[01-10]") from exc
 
 
 def fold(names: Iterable[str]) -> str:
@@ -59,7 +41,7 @@ def fold(names: Iterable[str]) -> str:
     """
     checked = []
     for name in names:
-        if _LITERAL.fullmatch(name) is None:
+        if hostlist.LITERAL.fullmatch(name) is None:
             raise InputError(
                 f"fold names: {clip(name)!r} is not a node name",
                 hint="node names hold letters, digits, dot, dash and underscore",
@@ -68,64 +50,3 @@ def fold(names: Iterable[str]) -> str:
     if not checked:
         return ""
     return str(NodeSet.fromlist(sorted(set(checked)), resolver=RESOLVER_NOGROUP))
-
-
-def _words(text: str) -> Iterator[list[str | list[_Range]]]:
-    """Yield per comma-separated word its parts: literal text, or the ranges of a bracket."""
-    at = 0
-    while True:
-        parts: list[str | list[_Range]] = []
-        start = at
-        while at < len(text) and text[at] != ",":
-            if text[at] == "[":
-                end = text.find("]", at)
-                if end < 0:
-                    raise _wrong(text, at, text[at:], "the bracket is not closed")
-                parts.append(list(_ranges(text, at + 1, end)))
-                at = end + 1
-            else:
-                match = _LITERAL.match(text, at)
-                if match is None:
-                    raise _wrong(text, at, text[at], "not a character of a node name")
-                parts.append(match[0])
-                at = match.end()
-        if not parts:
-            raise _wrong(text, start, text[start : start + 1], "a name is missing")
-        yield parts
-        if at == len(text):
-            return
-        at += 1
-
-
-def _ranges(text: str, start: int, end: int) -> Iterator[_Range]:
-    at = start
-    for piece in text[start:end].split(","):
-        match = _RANGE.fullmatch(piece)
-        if match is None:
-            raise _wrong(text, at, piece, "not a number or a range")
-        low = int(match["low"])
-        high = low if match["high"] is None else int(match["high"])
-        if high < low:
-            raise _wrong(text, at, piece, "the range runs backwards")
-        yield low, high, len(match["low"])
-        at += len(piece) + 1
-
-
-def _size(part: str | list[_Range]) -> int:
-    return 1 if isinstance(part, str) else sum(high - low + 1 for low, high, _ in part)
-
-
-def _names(parts: list[str | list[_Range]]) -> Iterator[str]:
-    columns = [
-        [part]
-        if isinstance(part, str)
-        else [f"{number:0{width}d}" for low, high, width in part for number in range(low, high + 1)]
-        for part in parts
-    ]
-    return ("".join(row) for row in itertools.product(*columns))
-
-
-def _wrong(text: str, at: int, part: str, why: str) -> InputError:
-    return InputError(
-        f"read hostlist {clip(text)!r}: {part[:40]!r} at position {at + 1}: {why}", hint=_HINT
-    )

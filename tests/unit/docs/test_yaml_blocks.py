@@ -1,10 +1,13 @@
-"""YAML that a person could copy from a page is a valid description or job file."""
+"""YAML that a person could copy from a page is a valid description, topology or job file."""
 
 from __future__ import annotations
 
 import pytest
 
 from sunk.render.description import read_description
+from sunk.render.profile import read_profile
+from sunk.render.topology import read_topology
+from sunk.render.training import read_model
 from sunk.toolkit.job_file import read_job
 from tests.support.pages import DOCS, pages, split
 
@@ -20,6 +23,15 @@ BLOCKS = [
 def test_yaml_block_is_read(text, tmp_path):
     if "kind: SlurmCluster" in text:
         assert read_description(text, source="page").node_sets
+        return
+    if "kind: Topology" in text:
+        assert read_topology(text, source="page").nodes
+        return
+    if "kind: ClusterProfile" in text:
+        assert read_profile(text, source="page")[1].partitions
+        return
+    if "kind: Model" in text:
+        assert read_model(text, source="page").layers
         return
     file = tmp_path / "job.yaml"
     file.write_text(text)

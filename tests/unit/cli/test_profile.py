@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sunk.cli import app, exits
+from sunk.wiring import login
+from tests.support.recorded_texts import recorded
+
+SAVED = {"config": "configuration", "partitions": "partitions", "nodes": "nodes"}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    for file, name in SAVED.items():
+        (tmp_path / f"{file}.txt").write_text(recorded(name))
+    return tmp_path
+
+
+class Texts:
+    """A Slurm that says what the recorded one said."""
+
+    def __getattr__(self, name):
+        return lambda: recorded(name)
+
+
+def test_profile_is_detected_from_slurm_and_from_saved_texts_alike(saved, capsys, monkeypatch):
+    monkeypatch.setattr(login, "slurm_texts", Texts)
+    (saved / "topology.txt").write_text(recorded("topology"))
+    assert app.run(["profile", "detect"]) == exits.OK
+    asked = capsys.readouterr().out
+    assert app.run(["profile", "detect", "--from", str(saved)]) == exits.OK
+    assert capsys.readouterr().out == asked
+
+
+def test_detected_profile_is_shown_and_what_is_unknown_said(saved, capsys):
+    app.run(["profile", "detect", "--from", str(saved), "--name", "alpha"])
+    file = saved / "profile.yaml"
+    file.write_text(capsys.readouterr().out)
+    assert app.run(["profile", "show", str(file)]) == exits.OK
+    out, err = capsys.readouterr()
+    assert out.split("\n")[2].split()[:5] == ["main", "UP", "yes", "4", "-"]
+    assert "prices: the site" in err
+    assert app.run(["profile", "show", str(file), "-o", "json"]) == exits.OK
+    assert json.loads(capsys.readouterr().out)["metadata"] == {"name": "alpha"}
+
+
+def test_profile_with_unknown_parts_validates_with_5_and_a_whole_one_with_0(saved, capsys):
+    app.run(["profile", "detect", "--from", str(saved), "--output", "json"])
+    profile = json.loads(capsys.readouterr().out)
+    file = saved / "profile.json"
+    file.write_text(json.dumps(profile))
+    assert app.run(["profile", "validate", str(file)]) == exits.UNKNOWN
+    del profile["spec"]["unknown"]
+    file.write_text(json.dumps(profile))
+    assert app.run(["profile", "validate", str(file)]) == exits.OK
+    file.write_text("{}")
+    assert app.run(["profile", "validate", str(file)]) == exits.USAGE
+
+
+def test_folder_without_what_is_needed_is_a_usage_error(tmp_path, capsys):
+    assert app.run(["profile", "detect", "--from", str(tmp_path / "none")]) == exits.USAGE
+    assert app.run(["profile", "detect", "--from", str(tmp_path)]) == exits.USAGE
+    assert "config.txt: No such file" in capsys.readouterr().err
