@@ -1,0 +1,48 @@
+"""Apply safe fixes, and show them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from sunk.toolkit.lint.model import Edit, Finding
+
+
+def fixed(data: bytes, findings: Iterable[Finding]) -> tuple[bytes, tuple[Finding, ...]]:
+    """Return a script with its safe fixes, and the findings that they mend.
+
+    A fix that touches text of another is left for the next round.
+
+    Args:
+        data: the script.
+        findings: of this very text.
+    """
+    taken: list[Edit] = []
+    mended: list[Finding] = []
+    for finding in findings:
+        edits = [edit for edit in finding.edits if edit not in taken]
+        if finding.edits and not any(_clash(edit, one) for edit in edits for one in taken):
+            taken += edits
+            mended.append(finding)
+    for edit in sorted(taken, key=lambda one: (one.start, one.end), reverse=True):
+        data = data[: edit.start] + edit.text.encode() + data[edit.end :]
+    return data, tuple(mended)
+
+
+def _clash(one: Edit, other: Edit) -> bool:
+    if one.start == one.end or other.start == other.end:
+        return one.start == other.start or (
+            min(one.start, other.start) < max(one.start, other.start) < _end(one, other)
+        )
+    return one.start < other.end and other.start < one.end
+
+
+def _end(one: Edit, other: Edit) -> int:
+    return one.end if one.start <= other.start else other.end
+
+
+def difference(path: str, before: bytes, after: bytes) -> str:
+    """Return a unified diff of a script and its fixed form, empty when they are the same."""
+    old, new = (text.decode(errors="replace").splitlines(True) for text in (before, after))
+    lines = difflib.unified_diff(old, new, fromfile=path, tofile=path)
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
