@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from sunk.toolkit.lint.facts import NO_FACTS, ClusterFacts
 from sunk.toolkit.lint.ignores import read_ignores
@@ -20,7 +20,6 @@ def lint_bytes(
     data: bytes,
     facts: ClusterFacts = NO_FACTS,
     programs: Mapping[str, str] | None = None,
-    skip: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a script, sorted by place and rule.
 
@@ -29,22 +28,17 @@ def lint_bytes(
         data: its bytes; any bytes will do.
         facts: of the cluster that it is for.
         programs: text of the Python programs that it runs, by the word that names them.
-        skip: rules to leave out.
     """
     script = read_script(data)
     script.programs = dict(programs or {})
-    return lint_script(path, script, facts, skip)
+    return lint_script(path, script, facts)
 
 
-def lint_script(
-    path: str, script: Script, facts: ClusterFacts = NO_FACTS, skip: Collection[str] = ()
-) -> tuple[Finding, ...]:
+def lint_script(path: str, script: Script, facts: ClusterFacts = NO_FACTS) -> tuple[Finding, ...]:
     """Return what is wrong with a script that was read before."""
     ignores = read_ignores(script)
     found: set[Finding] = set()
     for rule in RULES.values():
-        if rule.id in skip:
-            continue
         for problem in rule.check(script, facts):
             ignored = any(one.covers(rule.id, problem.line) for one in ignores)
             if not ignored or rule.id in _ALWAYS:

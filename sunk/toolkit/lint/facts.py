@@ -57,7 +57,7 @@ NO_FACTS = ClusterFacts()
 
 
 def facts_from_scontrol(
-    config: str, partitions: str, nodes: str, sbatch_help: str = ""
+    config: str, partitions: str, nodes: str, topology: str = "", sbatch_help: str = ""
 ) -> ClusterFacts:
     """Return what Slurm's own commands say about a cluster.
 
@@ -65,6 +65,7 @@ def facts_from_scontrol(
         config: ``scontrol show config``.
         partitions: ``scontrol --oneliner show partition``.
         nodes: ``scontrol --oneliner show node``.
+        topology: ``scontrol show topology``.
         sbatch_help: ``sbatch --help``.
     """
     settings = _settings(config)
@@ -81,6 +82,7 @@ def facts_from_scontrol(
     return ClusterFacts(
         release=_release(settings.get("SLURM_VERSION", "")),
         topology_plugin=settings.get("TopologyPlugin"),
+        block_sizes=tuple(sorted(set(map(int, _BLOCK.findall(topology))))),
         max_array_size=_number(settings.get("MaxArraySize", "")),
         mpi_default=settings.get("MpiDefault"),
         job_file_append=None if append is None else append == "1",
@@ -93,6 +95,7 @@ def facts_from_scontrol(
 
 
 _OPTION = re.compile(r"--([a-z0-9][a-z0-9-]*)")
+_BLOCK = re.compile(r"\bBlockSize=(\d{1,6})\b")
 _TIME = re.compile(
     r"(?:(?P<days>\d{1,6})-(?P<dh>\d{1,2})(?::(?P<dm>\d{1,2}))?(?::(?P<ds>\d{1,2}))?"
     r"|(?P<h>\d{1,6}):(?P<m>\d{1,2}):(?P<s>\d{1,2})|(?P<mm>\d{1,6})(?::(?P<ms>\d{1,2}))?)"

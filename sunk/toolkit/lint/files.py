@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from sunk.errors import ConfigError, InputError, clip
@@ -94,17 +94,42 @@ def write_file(path: Path, data: bytes) -> None:
         raise ConfigError(f"write script {path}: {exc.strerror}") from exc
 
 
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a file that somebody named.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_text()
+    except OSError as exc:
+        raise InputError(f"read {what} {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"read {what} {path}: {clip(str(exc))}") from exc
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of ours.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.write_text(text)
+    except OSError as exc:
+        raise ConfigError(f"write {path}: {exc.strerror}") from exc
+
+
 def read_facts(path: Path) -> ClusterFacts:
     """Return the facts in a YAML file; its keys are those of `ClusterFacts` in camelCase.
 
     Raises:
         InputError: it cannot be read, or a key or value is wrong.
     """
+    text = read_text(path, "facts")
     try:
-        documents = load_documents(path.read_text())
-    except OSError as exc:
-        raise InputError(f"read facts {path}: {exc.strerror}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        documents = load_documents(text)
+    except yaml.YAMLError as exc:
         raise InputError(f"read facts {path}: {clip(str(exc))}") from exc
     return facts_from(documents[0] if documents else {}, str(path))
 
@@ -115,20 +140,20 @@ def facts_from(document: Any, origin: str) -> ClusterFacts:
     Raises:
         InputError: a key or value is wrong.
     """
-    adapter = TypeAdapter(ClusterFacts, config=_CONFIG)
+    named = {to_camel(name): name for name in ClusterFacts.__dataclass_fields__}
+    hint = f"keys: {', '.join(sorted(named))}"
+    if not isinstance(document, Mapping):
+        raise InputError(f"read facts {origin}: not a mapping", hint=hint)
+    if unknown := sorted(str(key) for key in document if key not in named):
+        raise InputError(f"read facts {origin}: {clip(unknown[0])}: no such key", hint=hint)
+    values = {named[key]: value for key, value in document.items()}
     try:
-        return adapter.validate_python(document)
+        return TypeAdapter(ClusterFacts).validate_python(values)
     except ValidationError as exc:
-        faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in exc.errors())
-        raise InputError(
-            f"read facts {origin}: {clip('; '.join(faults))}",
-            hint=f"keys: {', '.join(sorted(to_camel(name) for name in fact_names()))}",
-        ) from exc
+        faults = (f"{_key(one['loc'])}: {one['msg']}" for one in exc.errors())
+        raise InputError(f"read facts {origin}: {clip('; '.join(faults))}", hint=hint) from exc
 
 
-_CONFIG = ConfigDict(extra="forbid", alias_generator=to_camel)
-
-
-def fact_names() -> Iterable[str]:
-    """Return the names of the facts there are."""
-    return ClusterFacts.__dataclass_fields__
+def _key(place: tuple[int | str, ...]) -> str:
+    first, *rest = map(str, place)
+    return ".".join((to_camel(first), *rest))

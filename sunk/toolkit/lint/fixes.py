@@ -43,6 +43,14 @@ def _end(one: Edit, other: Edit) -> int:
 
 def difference(path: str, before: bytes, after: bytes) -> str:
     """Return a unified diff of a script and its fixed form, empty when they are the same."""
-    old, new = (text.decode(errors="replace").splitlines(True) for text in (before, after))
-    lines = difflib.unified_diff(old, new, fromfile=path, tofile=path)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    old, new = _lines(before), _lines(after)
+    return "".join(difflib.unified_diff(old, new, fromfile=path, tofile=path))
+
+
+def _lines(data: bytes) -> list[str]:
+    """Return the lines with their ends; only line feeds end lines, as for patch(1)."""
+    text = data.decode(errors="replace")
+    lines = [f"{line}\n" for line in text.split("\n")]
+    if lines[-1] == "\n":
+        return lines[:-1]
+    return [*lines[:-1], f"{lines[-1]}\\ No newline at end of file\n"]

@@ -96,3 +96,27 @@ def _sarif_result(finding: Finding, number: int) -> dict[str, Any]:
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": place}],
     }
+
+
+def rules_as_text(rules: Sequence[Rule]) -> str:
+    """Return a line for each rule."""
+    return "".join(
+        f"{one.id} {one.severity:<7} {one.title}{' [needs facts]' if one.live else ''}\n"
+        for one in rules
+    )
+
+
+def rules_as_json(rules: Sequence[Rule]) -> str:
+    """Return the rules as one JSON document."""
+    rows = [
+        {
+            "id": one.id,
+            "severity": str(one.severity),
+            "title": one.title,
+            "why": one.why,
+            "source": one.source,
+            "needs_facts": one.live,
+        }
+        for one in rules
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"

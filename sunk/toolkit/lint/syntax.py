@@ -98,8 +98,7 @@ class Source:
     def words(self, node: Node) -> Iterator[Word]:
         """Return what a node of a command becomes: one word, or several, or none."""
         if (spliced := self._array_words(node)) is not None:
-            for parts in spliced:
-                yield self._word(node, parts)
+            yield from (self._word(node, one) for one in spliced)
             return
         parts = self.parts(node)
         if node.type in {"simple_expansion", "expansion", "concatenation"}:

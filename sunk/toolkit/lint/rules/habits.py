@@ -221,13 +221,13 @@ def _torn(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
             for number, what in unsafe_saves(text):
                 yield Problem(line=line + number - 1 if line else command.line, message=what)
         for word in command.arguments:
-            if (text := script.programs.get(word.text)) is not None:
-                for number, what in unsafe_saves(text):
-                    yield Problem(
-                        line=word.line,
-                        column=word.column,
-                        message=f"{word.text}:{number}: {what}",
-                    )
+            program = script.programs.get(word.text, "")
+            for number, what in unsafe_saves(program):
+                yield Problem(
+                    line=word.line,
+                    column=word.column,
+                    message=f"{word.text}:{number}: {what}",
+                )
 
 
 def _python(command: Command) -> Iterator[tuple[str, int]]:
