@@ -51,7 +51,9 @@ def _order(finding: Finding) -> tuple[int, int, str, str]:
 
 
 def _finding(path: str, script: Script, rule: Rule, problem: Problem) -> Finding:
-    line = min(max(problem.line, 1), len(script.lines))
+    # Behind the last line end there is no line to point at.
+    count = len(script.lines) - (1 if len(script.lines) > 1 and not script.lines[-1] else 0)
+    line = min(max(problem.line, 1), count)
     return Finding(
         path=path,
         rule=rule.id,
