@@ -54,7 +54,7 @@ class Level(StrEnum):
 
 def lint(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE...", help="sbatch scripts.")
+        list[Path] | None, typer.Argument(metavar="FILE", help="The sbatch scripts.")
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Ask this machine's Slurm about the cluster.")

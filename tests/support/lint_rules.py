@@ -85,7 +85,7 @@ keys are below.
 A comment ignores a rule on its line, or on the statement below it; without a reason it ignores
 nothing:
 
-```bash
+```shell
 # sunk-lint: ignore=S031 whole nodes, and one such job at a time
 export MASTER_PORT=29500
 ```
@@ -160,7 +160,7 @@ def _section(examples: Examples) -> str:
 
 def _block(text: str) -> str:
     shown = text.replace("\r\n", "␍\n").rstrip("\n")
-    return f"```bash\n{shown}\n```\n\n"
+    return f"```shell\n{shown}\n```\n\n"
 
 
 def _messages(examples: Examples, kind: str) -> str:
@@ -183,5 +183,3 @@ def save_said(release: str, records: dict[str, Any]) -> str:
     """Return the text of the file with what sbatch did."""
     document = {"release": release, "rules": dict(sorted(records.items()))}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-

@@ -11,7 +11,9 @@ from sunk.toolkit.lint.rules import RULES
 from tests.support.lint_rules import DATA, KINDS, examples_of
 
 IDS = tuple(RULES)
-WORD_OF_SHELL = re.compile(r"\\\n|<<|\(\) \{|[\"'][^\"']*[\"']| -\w|--\w[\w-]* |#+ ?sbatch", re.IGNORECASE)
+WORD_OF_SHELL = re.compile(
+    r"\\\n|<<|\(\) \{|[\"'][^\"']*[\"']| -\w|--\w[\w-]* |#+ ?sbatch", re.IGNORECASE
+)
 
 
 def test_rules_are_the_64_of_the_catalogue_and_3_about_reading():
