@@ -46,7 +46,7 @@ ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output:o partition:p 
 priority profile qos:q reservation segment signal sockets-per-node switches tasks-per-node
 thread-spec threads-per-core time:t time-min tmp tres-bind tres-per-task uid wckey
 """
-_BOTH_OPTIONAL = "exclusive nice no-kill:k oom-kill-step propagate x11"
+_BOTH_OPTIONAL = "exclusive nice no-kill:k oom-kill-step propagate resv-ports x11"
 _BOTH_FLAGS = """
 contiguous help:h hold:H overcommit:O oversubscribe:s quiet:Q reboot spread-job stepmgr test-only
 usage use-min-nodes verbose:v version:V
@@ -58,13 +58,13 @@ _STEP = """
 accel-bind compress cpu-bind epilog external het-group jobid mpi msg-timeout multi-prog-file
 ntasks-per-tres prolog relative:r slurmd-debug task-epilog task-prolog treewidth wait:W
 """
-_STEP_OPTIONAL = "bcast immediate:I kill-on-bad-exit:K pty resv-ports send-libs"
+_STEP_OPTIONAL = "bcast immediate:I kill-on-bad-exit:K pty send-libs"
 _STEP_FLAGS = """
 disable-status:X exact interactive label:l multi-prog no-allocate:Z overlap
 preserve-env:E quit-on-interrupt unbuffered:u whole
 """
 _LATER = {"consolidate-segments": (25, 5), "spread-segments": (25, 5)}
-_ALIASES = {"tasks-per-node": "ntasks-per-node", "share": "oversubscribe"}
+_ALIASES = {"tasks-per-node": "ntasks-per-node"}
 
 
 def _forms(text: str, takes: Takes) -> dict[str, OptionForm]:

@@ -20,11 +20,15 @@ from sunk.toolkit.lint.rules import (
 
 _MODULES = (
     *(directives, shell, signals, resources, mpi, rendezvous, ranks, nccl, placement),
-    *(containers, habits, reading),
+    *(containers, habits),
 )
+_OF_SCRIPTS = tuple(rule for module in _MODULES for rule in module.RULES)
 
 RULES: dict[str, Rule] = {
     rule.id: rule
-    for rule in sorted((rule for module in _MODULES for rule in module.RULES), key=lambda r: r.id)
+    for rule in sorted(
+        (*_OF_SCRIPTS, *reading.rules_beside(rule.id for rule in _OF_SCRIPTS)),
+        key=lambda rule: rule.id,
+    )
 }
 """Rules by id, sorted."""

@@ -166,6 +166,7 @@ def _unknown(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
             problem = _explain(fault, facts)
             if problem is not None:
                 yield problem
+    yield from _too_new(script, facts)
     for option in script.directives.options:
         if not option.abbreviated:
             continue
@@ -183,6 +184,21 @@ def _unknown(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
             "option that begins so; write it out",
             edits=(edit,) if exact else (),
         )
+
+
+def _too_new(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
+    for option in script.directives.options:
+        form = SBATCH.get(option.name)
+        if form is None or form.since is None or facts.release is None:
+            continue
+        if facts.release < form.since:
+            year, month = form.since
+            yield Problem(
+                line=option.line,
+                column=option.column,
+                message=f"--{option.name} came with Slurm {year}.{month:02d}, and this cluster is "
+                "older",
+            )
 
 
 def _explain(fault: Fault, facts: ClusterFacts) -> Problem | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from sunk.toolkit.lint.facts import ClusterFacts
-from sunk.toolkit.lint.ignores import read_ignores
+from sunk.toolkit.lint.ignores import HOW, read_ignores
 from sunk.toolkit.lint.model import Problem, Rule, Severity
 from sunk.toolkit.lint.script import Script
 
@@ -29,13 +31,21 @@ def _other_language(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
         )
 
 
-def _ignores(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
+def _ignores(script: Script, _facts: ClusterFacts, *, known: frozenset[str]) -> Iterator[Problem]:
     for comment in read_ignores(script):
         if comment.fault:
             yield Problem(line=comment.line, message=comment.fault)
+        for name in sorted(comment.rules - known):
+            yield Problem(line=comment.line, message=f"there is no rule {name} to ignore; {HOW}")
 
 
-RULES = (
+def rules_beside(others: Iterable[str]) -> tuple[Rule, ...]:
+    """Return these rules, for a linter that has those of the given ids too."""
+    known = frozenset({"P001", "P002", "P003", *others})
+    return (*_RULES, replace(_ABOUT_IGNORES, check=partial(_ignores, known=known)))
+
+
+_RULES = (
     Rule(
         id="P001",
         severity=Severity.WARNING,
@@ -52,13 +62,12 @@ RULES = (
         source="the script's first line",
         check=_other_language,
     ),
-    Rule(
-        id="P003",
-        severity=Severity.WARNING,
-        title="ignore comment without effect",
-        why="A comment that names no rule, a rule that does not exist, or no reason ignores "
-        "nothing.",
-        source="the linter's own comments",
-        check=_ignores,
-    ),
+)
+_ABOUT_IGNORES = Rule(
+    id="P003",
+    severity=Severity.WARNING,
+    title="ignore comment without effect",
+    why="A comment that names no rule, a rule that does not exist, or no reason ignores nothing.",
+    source="the linter's own comments",
+    check=partial(_ignores, known=frozenset()),
 )

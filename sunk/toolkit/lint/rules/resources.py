@@ -110,13 +110,22 @@ def _memory_per_cpu(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
         )
 
 
-def _step_cpus(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
+_STEPS_INHERIT_CPUS = (24, 11)
+"""Release whose srun was seen to take the job's --cpus-per-task over again."""
+
+
+def _step_cpus(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
     asked = cpus_per_task(script)
+    if facts.release is not None and facts.release >= _STEPS_INHERIT_CPUS:
+        return
     if asked is None or asked < 2 or "SRUN_CPUS_PER_TASK" in script.variables:
         return
     for step in steps(script):
-        if step.step.has("cpus-per-task", "cpus-per-gpu", "overlap", "jobid", "whole"):
+        options = step.step
+        if options.has("cpus-per-task", "cpus-per-gpu", "overlap", "jobid", "whole"):
             continue
+        if step.context.substitution:
+            continue  # it asks something, the work is elsewhere
         yield Problem(
             line=step.line,
             column=step.column,
