@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -71,8 +70,8 @@ HEAD = """\
 
 `sunk job lint FILE...` says what is wrong with sbatch scripts. It parses them: what stands behind a
 continuation line, in a function, in a here-document for a shell or in text for `bash -c` is found
-too, and a word in a comment or a message is not. A part that it cannot parse is a finding of its own
-(P001).
+too, and a word in a comment or a message is not. A part that it cannot parse is a finding of its
+own (P001).
 
 - **error**: the job is refused, lost, or does something else than is written.
 - **warning**: it works today, or here, or slowly.

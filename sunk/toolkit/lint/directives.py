@@ -4,7 +4,8 @@ What sbatch does (its source, and tried with 24.11): a line counts when its firs
 ``#SBATCH``; reading stops at the first line that holds anything but white space and comments; the
 words of all lines together make one argument list for getopt_long(3), so a value may even stand
 on the next line. Quotes group, a backslash takes the next character as it is, a ``#`` outside
-quotes ends the line. Nothing is expanded, and a backslash at the end continues nothing.
+quotes and an empty word end the line. Nothing is expanded, and a backslash at the end continues
+nothing.
 """
 
 from __future__ import annotations
@@ -194,6 +195,8 @@ def _split_into(tokens: list[Token], line: str, number: int) -> Fault | None:
         text, end, quote = _word(line, at)
         if quote:
             return Fault(kind=FaultKind.QUOTE, text=quote, line=number, column=at + 1)
+        if not text:
+            return None
         tokens.append(Token(text=text, line=number, column=at + 1))
         at = end
 
@@ -202,7 +205,7 @@ def _word(line: str, at: int) -> tuple[str, int, str]:
     """Return a word, where it ends, and the quote that is left open."""
     taken: list[str] = []
     quote, escaped = "", False
-    while at < len(line) and (quote or line[at] not in _SPACE):
+    while at < len(line) and (quote or escaped or line[at] not in _SPACE):
         char = line[at]
         if escaped:
             escaped = False
@@ -225,11 +228,15 @@ def _getopt(tokens: Sequence[Token], component: int) -> Iterator[Directive | Fau
     waiting = list(reversed(tokens))
     while waiting:
         token = waiting.pop()
-        if token.text.startswith("--") and len(token.text) > 2:
+        if token.text == "--":
+            # What stands behind it is an operand, and sbatch takes none from a script.
+            yield from (_fault(FaultKind.STRAY_WORD, one, one.text) for one in waiting[-1:])
+            return
+        if token.text.startswith("--"):
             yield _long(token, waiting, component)
-        elif token.text.startswith("-") and len(token.text) > 1 and token.text != "--":
+        elif token.text.startswith("-") and len(token.text) > 1:
             yield from _short(token, waiting, component)
-        elif token.text:
+        else:
             yield _fault(FaultKind.STRAY_WORD, token, token.text)
 
 

@@ -60,9 +60,17 @@ def lint_file(path: Path, facts: ClusterFacts, *, live: bool) -> tuple[bytes, tu
     script = read_script(data)
     script.programs = _programs(script, path.parent)
     if live:
-        known = {folder: Path(folder).is_dir() for folder in wanted_folders(script)}
+        known = {folder: _usable(Path(folder)) for folder in wanted_folders(script)}
         facts = replace(facts, folders={**known, **facts.folders})
     return data, lint_script(str(path), script, facts)
+
+
+def _usable(folder: Path) -> bool:
+    """Return whether a folder exists, or this user may make it."""
+    if folder.exists():
+        return folder.is_dir()
+    nearest = next(one for one in folder.parents if one.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def _programs(script: Script, folder: Path) -> dict[str, str]:

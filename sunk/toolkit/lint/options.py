@@ -42,23 +42,23 @@ delay-boot dependency:d distribution:m error:e exclude:x export extra
 extra-node-info:B gid gpu-bind gpu-freq gpus:G gpus-per-node gpus-per-socket gpus-per-task gres
 gres-flags hint input:i job-name:J licenses:L mail-type mail-user mcs-label mem mem-bind
 mem-per-cpu mem-per-gpu mincpus network nodefile:F nodelist:w nodes:N ntasks:n ntasks-per-core
-ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output:o partition:p power prefer
-priority profile qos:q reservation segment signal sockets-per-node switches tasks-per-node
-thread-spec threads-per-core time:t time-min tmp tres-bind tres-per-task uid wckey
+ntasks-per-gpu ntasks-per-node ntasks-per-socket ntasks-per-tres open-mode output:o partition:p
+prefer priority profile qos:q reservation segment signal sockets-per-node switches
+tasks-per-node thread-spec threads-per-core time:t time-min tmp tres-bind tres-per-task uid wckey
 """
-_BOTH_OPTIONAL = "exclusive nice no-kill:k oom-kill-step propagate resv-ports x11"
+_BOTH_OPTIONAL = "exclusive nice no-kill:k oom-kill-step propagate resv-ports"
 _BOTH_FLAGS = """
 contiguous help:h hold:H overcommit:O oversubscribe:s quiet:Q reboot spread-job stepmgr test-only
 usage use-min-nodes verbose:v version:V
 """
-_BATCH = "array:a batch export-file kill-on-invalid-dep umask wait-all-nodes wrap"
+_BATCH = "array:a batch export-file kill-on-invalid-dep wait-all-nodes wrap"
 _BATCH_OPTIONAL = "get-user-env parsable"
 _BATCH_FLAGS = "ignore-pbs no-requeue requeue wait:W"
 _STEP = """
 accel-bind compress cpu-bind epilog external het-group jobid mpi msg-timeout multi-prog-file
-ntasks-per-tres prolog relative:r slurmd-debug task-epilog task-prolog treewidth wait:W
+prolog relative:r slurmd-debug task-epilog task-prolog treewidth wait:W
 """
-_STEP_OPTIONAL = "bcast immediate:I kill-on-bad-exit:K pty send-libs"
+_STEP_OPTIONAL = "x11 bcast immediate:I kill-on-bad-exit:K pty send-libs"
 _STEP_FLAGS = """
 disable-status:X exact interactive label:l multi-prog no-allocate:Z overlap
 preserve-env:E quit-on-interrupt unbuffered:u whole

@@ -23,6 +23,7 @@ _ASSIGNED = Query(
 )
 _ESCAPED = re.compile(r"\\(.|\n)", re.DOTALL)
 _ESCAPED_IN_STRING = re.compile(r"\\([$`\"\\]|\n)")
+_ASCII = bytes(range(128)) + b"%" * 128
 _PLAIN = frozenset({"word", "number", "extglob_pattern", "variable_name", "test_operator"})
 _DEFAULTS = frozenset({":-", "-", ":=", "="})
 _LIMIT = 400
@@ -33,7 +34,9 @@ _DEPTH = 12
 
 def parse(text: bytes) -> Node:
     """Return the root of a script's syntax tree; any bytes give one."""
-    return Parser(_LANGUAGE).parse(text).root_node
+    # The grammar's scanner gives any character to isdigit(3), which is undefined beyond a byte
+    # and ends the process. To a shell such characters are those of words, and so are these.
+    return Parser(_LANGUAGE).parse(text.translate(_ASCII)).root_node
 
 
 @dataclass(slots=True)

@@ -146,8 +146,9 @@ def test_live_asks_slurm_and_looks_for_the_output_folder(folder, capsys, monkeyp
     head = f"#!/bin/bash\n#SBATCH --time=10 --array=0-10 --output={folder}"
     assert lint(folder, f"{head}/%j.out\n", "--live") == 0
     assert " S053 " in capsys.readouterr().out
-    assert lint(folder, f"{head}/nowhere/%j.out\n", "--live") == 1
-    assert f"there is no folder {folder}/nowhere" in capsys.readouterr().out
+    assert lint(folder, f"{head}/may-be-made/%j.out\n", "--live") == 0
+    assert lint(folder, f"{head}/job.sbatch/%j.out\n", "--live") == 1
+    assert f"there is no folder {folder}/job.sbatch" in capsys.readouterr().out
 
 
 def test_python_program_beside_the_script_is_looked_into(folder, capsys):

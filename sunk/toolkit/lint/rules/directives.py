@@ -18,6 +18,8 @@ _FREE_TEXT = frozenset({"comment", "wrap", "extra"})
 _ADDS_UP = frozenset({"mail-type", "verbose", "quiet"})
 _CLOSE = 0.75
 """Likeness (difflib) above which an unknown name is taken for a misspelling."""
+_MAKES_FOLDERS = (24, 11)
+"""Release that was seen to make missing folders of the output."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -59,29 +61,30 @@ def _expansion(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
 
 def _output_folder(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
     made = _folders_made(script)
+    makes = facts.release is not None and facts.release >= _MAKES_FOLDERS
     for option in script.directives.options:
         path = option.value or ""
         folder = path.rpartition("/")[0]
         if option.name not in {"output", "error"} or not folder or _EXPANSION.search(path):
             continue
-        known = facts.folders.get(folder)
-        if folder.rstrip("/").removeprefix("./") in made:
-            words = f"the script makes {folder} too late: Slurm opens the file first"
+        severity: Severity | None = Severity.WARNING
+        if facts.folders.get(folder) is False:
             severity = None
-        elif known is False:
-            words, severity = f"there is no folder {folder}", None
-        elif known is None and not folder.startswith(("/", "%")):
+            words = f"there is no folder {folder} and the job may not make it"
+        elif makes or folder in facts.folders:
+            continue
+        elif folder.rstrip("/").removeprefix("./") in made:
+            words = f"the script makes {folder} after Slurm opened the file"
+        elif not folder.startswith(("/", "%")) and not script.directives.has("chdir"):
             words = f"{folder} counts from the folder that sbatch is called in"
-            severity = Severity.WARNING
-            if script.directives.has("chdir"):
-                continue
         else:
             continue
         yield Problem(
             line=option.line,
             column=option.column,
             severity=severity,
-            message=f"{words}; use a folder that exists, as an absolute path",
+            message=f"{words}, and without it the job may fail and leave no log; use a folder that "
+            "exists, as an absolute path",
         )
 
 
@@ -276,9 +279,10 @@ RULES = (
         id="S003",
         severity=Severity.ERROR,
         title="output goes to a folder that may not exist",
-        why="Slurm opens the output before the script's first line runs. Without the folder the "
-        "job fails at once and leaves no log that says why.",
-        source="sbatch(1), filename pattern; slurmstepd opens the files",
+        why="Slurm opens the output before the script's first line runs. A folder that it can "
+        "neither find nor make fails the job at once, and no log says why. Not every release makes "
+        "missing folders (24.11 does), so without facts what may be missing is a warning.",
+        source="sbatch(1), filename pattern; tried with 24.11",
         check=_output_folder,
     ),
     Rule(

@@ -98,7 +98,9 @@ def _arbitrary(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
     if asked is None or not (asked.value or "").startswith("arbitrary"):
         return
     release = facts.release or (0, 0)
-    if directives.has("spread-job"):
+    if directives.has("nodes"):
+        why = "--nodes, and sbatch refuses the two"
+    elif directives.has("spread-job"):
         why = "--spread-job"
     elif "CR_LLN" in facts.select_parameters:
         why = "CR_LLN in this cluster's SelectTypeParameters"
@@ -109,8 +111,8 @@ def _arbitrary(script: Script, facts: ClusterFacts) -> Iterator[Problem]:
     yield Problem(
         line=asked.line,
         column=asked.column,
-        message=f"an arbitrary distribution of the job does not go with {why}; give it to srun "
-        "inside the job instead",
+        message=f"an arbitrary distribution of the job does not go with {why}; give it to "
+        "srun inside the job instead",
     )
 
 
@@ -175,9 +177,10 @@ RULES = (
         id="S044",
         severity=Severity.ERROR,
         title="arbitrary distribution where it is not supported",
-        why="Slurm refuses arbitrary layouts of jobs on least-loaded nodes, on spread jobs, and "
-        "with topology/block from 26.05 on.",
-        source="Slurm's source, select and topology plugins",
+        why="An arbitrary layout of the whole job needs a node list: sbatch refuses `--nodes` "
+        "beside it. Slurm has none for least-loaded nodes and spread jobs, nor with topology/block "
+        "from 26.05 on.",
+        source="tried with 24.11; Slurm's source, select and topology plugins",
         check=_arbitrary,
     ),
     Rule(

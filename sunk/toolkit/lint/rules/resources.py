@@ -71,11 +71,19 @@ def _two_ways(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
         return
     other = directives.last("gpus-per-node", "gpus-per-task", "gpus-per-socket", "gpus")
     if other is not None and other.component == gres.component:
+        same = other.name == "gpus-per-node" and _number(other.value) == _number(gres.value)
         yield Problem(
             line=max(gres.line, other.line),
+            severity=Severity.WARNING if same else None,
             message=f"--gres={gres.value} and --{other.name}={other.value} ask for GPUs in two "
             "ways that Slurm does not add up; keep --gpus-per-node",
         )
+
+
+def _number(text: str | None) -> str:
+    """Return how many GPUs an option asks for, as written; types do not matter here."""
+    found = re.search(r"(?:gpu:(?:[^,:]*[^,:\d][^,:]*:)?|^(?:[^,:]*:)?)(\d+)", text or "")
+    return found[1] if found else ""
 
 
 _MEMORY = ("mem", "mem-per-cpu", "mem-per-gpu")
@@ -179,8 +187,9 @@ RULES = (
         severity=Severity.ERROR,
         title="GPUs asked for in two ways",
         why="`--gres=gpu:N` and `--gpus-per-node`, `--gpus-per-task` or `--gpus` are different "
-        "requests that Slurm checks against each other: refused, or not what was meant.",
-        source="sbatch(1), --gres and --gpus-per-node",
+        "requests. Slurm 24.11 refuses some pairs, and keeps both of others: which number counts "
+        "is not written anywhere. The same number twice is a warning.",
+        source="sbatch(1), --gres and --gpus-per-node; tried with 24.11",
         check=_two_ways,
     ),
     Rule(

@@ -115,7 +115,7 @@ def _array_element(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
             yield Problem(
                 line=word.line,
                 column=word.column,
-                message=f"${names[0]} does not name this element of the array to scontrol; use "
+                message=f"${names[0]} is the whole array in one of its elements, and all are requeued; use "
                 f"{_ELEMENT}",
                 edits=_element(script, word),
             )
@@ -187,9 +187,10 @@ RULES = (
         id="S015",
         severity=Severity.ERROR,
         title="requeue of an array's element by the wrong number",
-        why="An element is `<array job>_<index>`. The array's number means all its elements, and "
-        "the raw number is known to nobody who reads the log.",
-        source="scontrol(1), requeue; job arrays in Slurm's documentation",
+        why="The element that starts last has the array's own number as its SLURM_JOB_ID: there "
+        "requeue starts every element again, those that ended well too. `<array job>_<index>` means "
+        "one element.",
+        source="scontrol(1), requeue; tried with 24.11",
         check=_array_element,
     ),
     Rule(

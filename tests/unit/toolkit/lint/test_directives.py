@@ -36,6 +36,9 @@ def fault(*lines: str) -> tuple[FaultKind, str, int, int]:
         ("#SBATCH --job-name='a b' -N2", [("job-name", "a b"), ("nodes", "2")]),
         ("#SBATCH --job-name=a\"b c\"d'e f'", [("job-name", "ab cde f")]),
         (r'#SBATCH --comment="a \"b\" \\c"', [("comment", 'a "b" \\c')]),
+        (r"#SBATCH --job-name=a\ b", [("job-name", "a b")]),
+        ("#SBATCH --nodes=2 -- # words", [("nodes", "2")]),
+        ("#SBATCH --nodes=2 '' --time=5", [("nodes", "2")]),
         (r"#SBATCH --job-name=a\#b", [("job-name", "a#b")]),
         ("#SBATCH --nodes=2 # --time=5", [("nodes", "2")]),
         ("#SBATCH --job-name=nvcr.io#pytorch --nodes=2", [("job-name", "nvcr.io")]),
@@ -83,6 +86,8 @@ def test_components_of_a_heterogeneous_job_are_apart():
         ("#SBATCH --time", (FaultKind.NO_VALUE, "--time", 1, 9)),
         ("#SBATCH -t", (FaultKind.NO_VALUE, "-t", 1, 9)),
         ("#SBATCH --requeue=yes", (FaultKind.UNWANTED_VALUE, "--requeue", 1, 9)),
+        ("#SBATCH --nodes=2 -", (FaultKind.STRAY_WORD, "-", 1, 19)),
+        ("#SBATCH -- --nodes=2", (FaultKind.STRAY_WORD, "--nodes=2", 1, 12)),
         ("#SBATCH two --nodes=2", (FaultKind.STRAY_WORD, "two", 1, 9)),
         ("#SBATCH --job-name='x", (FaultKind.QUOTE, "'", 1, 9)),
         ("#SBATCH: --nodes=2", (FaultKind.COLON, ":", 1, 8)),
@@ -97,7 +102,9 @@ def test_abbreviation_is_the_option_it_begins():
     assert (one.name, one.written, one.abbreviated) == ("job-name", "--job", True)
 
 
-VALUES = st.text(st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), max_size=20)
+VALUES = st.text(
+    st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=20
+)
 
 
 def quoted(value: str) -> str:

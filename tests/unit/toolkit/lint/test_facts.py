@@ -107,6 +107,9 @@ HEAD = "#!/bin/bash\n#SBATCH --time=10 "
         ("-o /logs/x\n", {"folders": {"/logs": False}}, {("S003", "error")}),
         ("-o /logs/x\n", {"folders": {"/logs": True}}, set()),
         ("-o /logs/x\n", {}, set()),
+        ("-o logs/x\n", {}, {("S003", "warning")}),
+        ("-o logs/x\n", {"release": (23, 11)}, {("S003", "warning")}),
+        ("-o logs/x\n", {"release": (24, 11)}, set()),
         ("-c4\nsrun x\n", {"release": (24, 11)}, set()),
         ("-c4\nsrun x\n", {"release": (23, 2)}, {("S021", "warning")}),
         ("--requeue\n", {"job_file_append": True}, set()),
@@ -122,3 +125,17 @@ HEAD = "#!/bin/bash\n#SBATCH --time=10 "
 def test_fact_decides(text, facts, wanted):
     found = lint_bytes("x", (HEAD + text).encode(), ClusterFacts(**facts))
     assert {(one.rule, str(one.severity)) for one in found} == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("--gres=gpu:2 --gpus-per-node=2\n", "warning"),
+        ("--gres=gpu:h100:2 --gpus-per-node=h100:2\n", "warning"),
+        ("--gres=gpu:2 --gpus-per-node=4\n", "error"),
+        ("--gres=gpu:2 --gpus=2\n", "error"),
+    ],
+)
+def test_gpus_asked_for_twice_are_worse_when_the_numbers_differ(text, severity):
+    (one,) = lint_bytes("x", (HEAD + text).encode())
+    assert (one.rule, str(one.severity)) == ("S018", severity)

@@ -128,17 +128,21 @@ def test_file_that_is_no_baseline_is_refused(text):
         ),
         (
             "#!/bin/bash\n#SBATCH -t9 -c4\necho é; srun -l x\n",
-            '#!/bin/bash\n#SBATCH -t9 -c4\necho é; srun --cpus-per-task="$SLURM_CPUS_PER_TASK" -l x\n',
+            "#!/bin/bash\n#SBATCH -t9 -c4\n"
+            'echo é; srun --cpus-per-task="$SLURM_CPUS_PER_TASK" -l x\n',
         ),
         (
-            "#!/bin/bash\n#SBATCH -t9\nexport NCCL_IB_HCA='mlx5_1' A=^mlx5_2\nNCCL_IB_HCA=^mlx5_2 x\n",
-            "#!/bin/bash\n#SBATCH -t9\nexport NCCL_IB_HCA='=mlx5_1' A=^mlx5_2\nNCCL_IB_HCA=^=mlx5_2 x\n",
+            "#!/bin/bash\n#SBATCH -t9\n"
+            "export NCCL_IB_HCA='mlx5_1' A=^mlx5_2\nNCCL_IB_HCA=^mlx5_2 x\n",
+            "#!/bin/bash\n#SBATCH -t9\n"
+            "export NCCL_IB_HCA='=mlx5_1' A=^mlx5_2\nNCCL_IB_HCA=^=mlx5_2 x\n",
         ),
         (
             "#!/bin/bash\n#SBATCH -t9 -a1-2 --open-mode=append\n"
             'echo $SLURM_RESTART_COUNT; scontrol requeue "${SLURM_JOB_ID}"\n',
             "#!/bin/bash\n#SBATCH -t9 -a1-2 --open-mode=append\n"
-            'echo $SLURM_RESTART_COUNT; scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"\n',
+            "echo $SLURM_RESTART_COUNT; "
+            'scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"\n',
         ),
     ],
 )
@@ -164,7 +168,8 @@ def test_difference_is_a_patch(tmp_path):
     before, after = b"a\nb\x0bc\nd", b"a\nB\x0bc\nd\n"
     patch = difference("x", before, after)
     assert patch == (
-        "--- x\n+++ x\n@@ -1,3 +1,3 @@\n a\n-b\x0bc\n-d\n\\ No newline at end of file\n+B\x0bc\n+d\n"
+        "--- x\n+++ x\n@@ -1,3 +1,3 @@\n a\n"
+        "-b\x0bc\n-d\n\\ No newline at end of file\n+B\x0bc\n+d\n"
     )
     assert difference("x", before, before) == ""
 

@@ -1,4 +1,4 @@
-"""Each rule finds its bad example and its hidden forms, and leaves alone what only looks like it."""
+"""Each rule finds its bad example and its hidden form, and leaves alone what looks like it."""
 
 from __future__ import annotations
 
