@@ -60,8 +60,16 @@ def examples_of(rule: str) -> Examples:
 @cache
 def said() -> dict[str, Any]:
     """Return what the real sbatch did, by rule."""
-    found: dict[str, Any] = json.loads(SAID.read_text())["rules"] if SAID.exists() else {}
+    found: dict[str, Any] = json.loads(SAID.read_text())["rules"]
     return found
+
+
+_ASKED = {
+    "refused": "The real sbatch refuses it:",
+    "held": "The real sbatch takes it, and the job asks for:",
+    "run": "Run by the real Slurm, it writes this and ends so:",
+    "stored": "What the real Slurm keeps of it (`scontrol write batch_script`):",
+}
 
 
 HEAD = """\
@@ -92,6 +100,9 @@ export MASTER_PORT=29500
 `ignore-file=` in place of `ignore=` ignores it in the whole file. `--baseline FILE` leaves out what
 was there before: `--write-baseline` writes what is found now into that file.
 
+What the real Slurm does with an example was tried with Slurm RELEASE and is quoted; a test holds
+the quotes to it.
+
 `--fix` writes safe fixes, which change nothing but the fault; findings that have one end in
 `[--fix]`. `--diff` shows them.
 
@@ -112,7 +123,8 @@ What is not given is not known, and never makes a rule fire.
 
 def page() -> str:
     """Return the reference page of every rule."""
-    parts = [HEAD, "| rule | severity | finds |\n|---|---|---|\n"]
+    release = json.loads(SAID.read_text())["release"]
+    parts = [HEAD.replace("RELEASE", release), "| rule | severity | finds |\n|---|---|---|\n"]
     for rule in RULES.values():
         note = ", needs facts" if rule.live else ""
         title = f"[{rule.title}](#{rule.id.lower()})"
@@ -146,7 +158,10 @@ def _section(examples: Examples) -> str:
     ]
     parts.append("Found:\n\n" + _block(document["bad"]) + _messages(examples, "bad"))
     if rule.id in said():
-        parts.append(_quote(said()[rule.id]))
+        parts += [
+            _quote(claim, record, document)
+            for claim, record in zip(document["claims"], said()[rule.id], strict=True)
+        ]
     if "evasion" in document:
         parts.append("Found too:\n\n" + _block(document["evasion"]))
         parts.append(_messages(examples, "evasion"))
@@ -173,9 +188,14 @@ def _messages(examples: Examples, kind: str) -> str:
     return given + "```text\n" + "\n".join(lines) + "\n```\n\n"
 
 
-def _quote(record: dict[str, Any]) -> str:
-    shown = "\n".join(record["said"]).rstrip()
-    return f"{record['asked']}:\n\n```text\n{shown}\n```\n\n"
+def _quote(claim: dict[str, Any], record: dict[str, Any], document: dict[str, Any]) -> str:
+    script = ""
+    if "script" in claim:
+        script = "Tried with:\n\n" + _block(claim["script"])
+    elif claim.get("example", "bad") != "bad":
+        script = "Tried with:\n\n" + _block(document[claim["example"]])
+    shown = "\n".join(record["said"])
+    return f"{script}{_ASKED[record['how']]}\n\n```text\n{shown}\n```\n\n"
 
 
 def save_said(release: str, records: dict[str, Any]) -> str:

@@ -133,7 +133,6 @@ class _Reader:
         elif kind == "function_definition":
             name = node.child_by_field_name("name")
             function = self._source.raw(name) if name is not None else ""
-            self._script.functions.add(function)
             return Context(function=function, level=at.level)
         return at
 

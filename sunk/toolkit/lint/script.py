@@ -172,7 +172,6 @@ class Script:
         settings: in the order of the text.
         comments: in the order of the text.
         unparsed: what could not be read.
-        functions: names of its functions.
         root: of the syntax tree, None when the body is not shell.
         programs: text of Python programs that the script runs, by the word that names them.
     """
@@ -185,7 +184,6 @@ class Script:
     settings: list[Setting] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     unparsed: list[Unparsed] = field(default_factory=list)
-    functions: set[str] = field(default_factory=set)
     root: Node | None = None
     programs: dict[str, str] = field(default_factory=dict)
 

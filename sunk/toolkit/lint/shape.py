@@ -130,11 +130,6 @@ def steps(script: Script) -> Iterator[Command]:
             yield command
 
 
-def program_of(script: Script, step: Command) -> Command | None:
-    """Return the command that a launcher starts."""
-    return next((one for one in script.commands if one.parent is step), None)
-
-
 def work(script: Script) -> Iterator[Command]:
     """Return the commands that do the job's work, as the batch shell starts them."""
     for command in script.commands:

@@ -94,27 +94,16 @@ def set_option(command: Command, name: str, letter: str) -> bool | None:
     """Return whether a ``set`` turns an option on or off, None when it does neither."""
     found: bool | None = None
     words = [word.text for word in command.arguments]
-    for number, word in enumerate(words):
-        if not word.startswith(("-", "+")):
-            break
-        if letter and letter in word[1:] and not word.startswith("--"):
+    at = 0
+    while at < len(words) and words[at][:1] in {"-", "+"} and words[at] != "--":
+        word = words[at]
+        at += 1
+        if letter and letter in word[1:]:
             found = word[0] == "-"
-        if word[1:].endswith("o") and words[number + 1 : number + 2] == [name]:
-            found = word[0] == "-"
-            break
-        if word[1:].endswith("o"):
-            # what follows is a name; more options may come behind it
-            rest = words[number + 2 :]
-            return found if not rest else _combine(found, rest, name, letter)
-    return found
-
-
-def _combine(found: bool | None, words: list[str], name: str, letter: str) -> bool | None:  # noqa: FBT001
-    for number, word in enumerate(words):
-        if letter and word.startswith(("-", "+")) and letter in word[1:]:
-            found = word[0] == "-"
-        if word in {"-o", "+o"} and words[number + 1 : number + 2] == [name]:
-            found = word[0] == "-"
+        if "o" in word[1:]:  # the name of an option is the next word
+            if words[at : at + 1] == [name]:
+                found = word[0] == "-"
+            at += 1
     return found
 
 

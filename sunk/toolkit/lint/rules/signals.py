@@ -115,8 +115,8 @@ def _array_element(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
             yield Problem(
                 line=word.line,
                 column=word.column,
-                message=f"${names[0]} is the whole array in one of its elements, and all are requeued; use "
-                f"{_ELEMENT}",
+                message=f"${names[0]} is the whole array in one of its elements, and all are "
+                f"requeued; use {_ELEMENT}",
                 edits=_element(script, word),
             )
 
@@ -188,8 +188,8 @@ RULES = (
         severity=Severity.ERROR,
         title="requeue of an array's element by the wrong number",
         why="The element that starts last has the array's own number as its SLURM_JOB_ID: there "
-        "requeue starts every element again, those that ended well too. `<array job>_<index>` means "
-        "one element.",
+        "requeue starts every element again, those that ended well too. `<array job>_<index>` "
+        "means one element.",
         source="scontrol(1), requeue; tried with 24.11",
         check=_array_element,
     ),

@@ -83,6 +83,12 @@ def test_any_script_with_a_piece_cut_out_or_put_in_is_answered(text, data):
     check(text[:start] + data.draw(PIECES).encode() + text[end:])
 
 
+@pytest.mark.parametrize("char", ["\xe9", "\u540d", "\U0001f600", "\U000de7f5", "\U0010ffff"])
+def test_any_character_behind_a_brace_is_answered(char):
+    """The grammar's scanner dies of some of them when it gets them as they are."""
+    check(f"#!/bin/bash\n{{{char}..3}} ${{{char}}} {{{char}\n".encode())
+
+
 @pytest.mark.parametrize(
     "text", ["(", "$(", "`", "bash -c '", '"$(', "{ ", "if ", "<<A\n", "((", "${a:-"]
 )
