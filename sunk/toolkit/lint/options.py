@@ -52,8 +52,8 @@ contiguous help:h hold:H overcommit:O oversubscribe:s quiet:Q reboot spread-job 
 usage use-min-nodes verbose:v version:V
 """
 _BATCH = "array:a batch export-file kill-on-invalid-dep wait-all-nodes wrap"
-_BATCH_OPTIONAL = "get-user-env parsable"
-_BATCH_FLAGS = "ignore-pbs no-requeue requeue wait:W"
+_BATCH_OPTIONAL = "get-user-env"
+_BATCH_FLAGS = "ignore-pbs parsable no-requeue requeue wait:W"
 _STEP = """
 accel-bind compress cpu-bind epilog external het-group jobid mpi msg-timeout multi-prog-file
 prolog relative:r slurmd-debug task-epilog task-prolog treewidth wait:W

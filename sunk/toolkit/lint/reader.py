@@ -95,6 +95,7 @@ class _Reader:
         self._source = source
         self._parent = parent
         self._here: dict[int, HereDocument] = {}
+        self._has_comments = "sunk-lint" in script.text
 
     def read(self, context: Context) -> None:
         stack = [(self._source.root, context)]
@@ -102,6 +103,7 @@ class _Reader:
             node, at = stack.pop()
             inner = self._visit(node, at)
             children = node.children
+            self._comments(children, at)
             for number in range(len(children) - 1, -1, -1):
                 child = children[number]
                 if child.type in _LEAVES or not (child.child_count or child.is_named):
@@ -120,8 +122,6 @@ class _Reader:
             self._command(node, at)
         elif kind == "variable_assignment":
             self._assignment(node, at)
-        elif kind == "comment":
-            self._comment(node, at)
         elif kind == "ERROR" or node.is_missing:
             self._unparsed(node)
         elif kind == "redirected_statement":
@@ -144,24 +144,32 @@ class _Reader:
         if not known or line > known[-1].last:
             known.append(Unparsed(line=line, column=column, last=last, text=text))
 
-    def _comment(self, node: Node, at: Context) -> None:
-        if at.level:
+    def _comments(self, siblings: list[Node], at: Context) -> None:
+        """Take the comments to the linter, each with the statement beside or below it."""
+        if at.level or not self._has_comments:
             return
-        text = self._source.raw(node)
+        below: Node | None = None
+        for number in range(len(siblings) - 1, -1, -1):
+            node = siblings[number]
+            if node.type != "comment":
+                below = node if node.is_named else below
+                continue
+            text = self._source.raw(node)
+            if "sunk-lint" in text:
+                before = siblings[number - 1] if number else None
+                self._script.comments.append(self._comment(node, text, before, below))
+            if is_magic(text):
+                below = node
+
+    def _comment(self, node: Node, text: str, before: Node | None, below: Node | None) -> Comment:
         line, _ = self._source.place(node)
-        before, beside = node.prev_named_sibling, node.next_named_sibling
-        alone = not self._script.lines[line - 1].partition("#")[0].strip()
         first = last = line
-        if alone and not is_magic(text):
-            while beside is not None and beside.type == "comment":
-                if is_magic(self._source.raw(beside)):
-                    break
-                beside = beside.next_named_sibling
-            if beside is not None:
-                first, last = self._source.place(beside)[0], self._source.last_line(beside)
-        elif before is not None and self._source.last_line(before) == line and not alone:
+        alone = not self._script.lines[line - 1].partition("#")[0].strip()
+        if alone and below is not None and not is_magic(text):
+            first, last = self._source.place(below)[0], self._source.last_line(below)
+        elif not alone and before is not None and self._source.last_line(before) == line:
             first = self._source.place(before)[0]
-        self._script.comments.append(Comment(text=text, line=line, first=first, last=last))
+        return Comment(text=text, line=line, first=first, last=last)
 
     def _assignment(self, node: Node, at: Context) -> None:
         name = node.child_by_field_name("name")

@@ -33,21 +33,18 @@ def _script_inside(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
 
 
 def _environment(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
+    tuned = {
+        setting.name
+        for setting in script.settings
+        if _TUNED.match(setting.name) and setting.exported and not setting.context.level
+    }
+    if not tuned:
+        return
     for step in script.named("srun"):
         options = step.step
         if not options.has("container-image", "container-name"):
             continue
-        named = (options.value("container-env") or "").split(",")
-        lost = sorted(
-            {
-                setting.name
-                for setting in script.settings
-                if _TUNED.match(setting.name)
-                and setting.exported
-                and setting.name not in named
-                and not setting.context.level
-            }
-        )
+        lost = sorted(tuned - set((options.value("container-env") or "").split(",")))
         if lost:
             yield Problem(
                 line=step.line,

@@ -17,10 +17,15 @@ _PLAIN = frozenset({"hostname", "date", "true", "echo", "bash", "sh", "nvidia-sm
 
 
 def _expanded_early(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
+    read: dict[Command | None, list[Word]] = {}
+    for command in script.commands:
+        if command.here is not None and not command.here.quoted:
+            step = command if command.name == "srun" else command.started_by("srun")
+            read.setdefault(step, []).append(command.here.word)
     for step in steps(script):
         if step.context.level:
             continue
-        for word in _given_to(script, step):
+        for word in (*step.words[step.step.rest :], *read.get(step, ())):
             name = word.expands(*_OF_A_TASK)
             if name is None:
                 continue
@@ -31,14 +36,6 @@ def _expanded_early(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
                 f"expand it: srun bash -c '… \"${name}\" …' in single quotes",
             )
             break
-
-
-def _given_to(script: Script, step: Command) -> Iterator[Word]:
-    yield from step.words[step.step.rest :]
-    for command in script.commands:
-        inside = command is step or command.parent is step or command.started_by("srun") is step
-        if inside and command.here is not None and not command.here.quoted:
-            yield command.here.word
 
 
 def _threads(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
@@ -86,13 +83,15 @@ def _survivors(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
 
 
 def _sleeps(script: Script, _facts: ClusterFacts) -> Iterator[Problem]:
+    started: dict[int, int] = {}
+    for one in _launches(script):
+        if script.in_background(one) or one.agent == "ray":
+            started.setdefault(one.context.level, one.line)
     for command in script.named("sleep"):
         seconds = command.words[1] if len(command.words) > 1 else None
         if seconds is None or command.context.loop or _seconds(seconds) < _LEAST_SLEEP_SECONDS:
             continue
-        before = [one for one in _launches(script) if one.line < command.line]
-        same = [one for one in before if one.context.level == command.context.level]
-        if any(script.in_background(one) or one.agent == "ray" for one in same):
+        if started.get(command.context.level, command.line) < command.line:
             yield Problem(
                 line=command.line,
                 column=command.column,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -134,3 +135,23 @@ def test_linting_what_was_fixed_finds_nothing_new():
     for text in TEXTS:
         before, mended = lint(text), fixed(text, lint(text))[0]
         assert {one.rule for one in lint(mended)} <= {one.rule for one in before}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("srun x", "# sunk-lint: ignore=S031 x", "#SBATCH -N1", "srun x &\nsleep 60", "A=$A$A"),
+        *("srun bash -c 'x'", "srun --container-image=i x\nexport NCCL_X=1", "f() { f; }; f"),
+    ],
+)
+def test_time_grows_with_the_length_and_not_with_its_square(line):
+    """CPU time for eight times the text: 8 times as much, or 64 if something looks at all pairs."""
+
+    def cpu_seconds(count: int) -> float:
+        data = b"#!/bin/bash\n" + f"{line}\n".encode() * count
+        start = time.process_time()
+        lint(data)
+        return time.process_time() - start
+
+    short = min(cpu_seconds(300) for _ in range(3))
+    assert cpu_seconds(2400) < 24 * short
