@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sunk.clients.slurm.site import read_site
 from sunk.toolkit.lint.directives import read_directives
+from sunk.toolkit.lint.facts import ClusterFacts, facts_from_scontrol
 from sunk.toolkit.lint.options import SBATCH, Takes
 from sunk.toolkit.lint.rules import RULES
 from tests.contract.slurm_harness import CliHarness
@@ -183,3 +186,21 @@ def test_option_of_a_later_release_is_refused(slurm):
     later: Iterator[str] = (one for one in SBATCH if SBATCH[one].since is not None)
     for name in later:
         assert f"unrecognized option '--{name}'" in getopt_faults(slurm, f"--{name}")
+
+
+def test_facts_are_those_of_the_running_cluster(slurm):
+    site = read_site(slurm.runner(ALICE.name))
+    facts = facts_from_scontrol(
+        site.config, site.partitions, site.nodes, site.topology, site.sbatch_help
+    )
+    assert {"nodes", "time", "gres"} <= set(facts.sbatch_options)
+    assert replace(facts, sbatch_options=()) == ClusterFacts(
+        release=(24, 11),
+        topology_plugin="topology/default",
+        max_array_size=1001,
+        mpi_default="none",
+        job_file_append=False,
+        select_parameters=("CR_CORE_MEMORY",),
+        default_partition="main",
+        node_names=("w1", "w2", "w3"),
+    )

@@ -84,7 +84,8 @@ def facts_from_scontrol(
         topology_plugin=settings.get("TopologyPlugin"),
         block_sizes=tuple(sorted(set(map(int, _BLOCK.findall(topology))))),
         max_array_size=_number(settings.get("MaxArraySize", "")),
-        mpi_default=settings.get("MpiDefault"),
+        # Unset, as (null), it is the plugin of this name.
+        mpi_default=settings.get("MpiDefault", "none" if "MpiDefault" in config else None),
         job_file_append=None if append is None else append == "1",
         select_parameters=tuple(sorted(_words(settings.get("SelectTypeParameters", "")))),
         default_partition=default[0] if default else None,

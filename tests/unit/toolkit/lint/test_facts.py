@@ -43,6 +43,10 @@ def test_facts_are_what_slurm_says():
     )
 
 
+def test_mpi_plugin_that_is_not_set_is_none():
+    assert facts_from_scontrol("MpiDefault = (null)\n", "", "").mpi_default == "none"
+
+
 def test_what_slurm_does_not_say_is_not_known():
     assert facts_from_scontrol("", "", "") == ClusterFacts()
     assert facts_from_scontrol("MaxArraySize = (null)\n", "\n", "\n") == ClusterFacts()
