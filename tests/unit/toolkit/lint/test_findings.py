@@ -10,6 +10,7 @@ from sunk.errors import InputError
 from sunk.toolkit.lint.baseline import read_baseline, without_known, write_baseline
 from sunk.toolkit.lint.engine import lint_bytes
 from sunk.toolkit.lint.fixes import difference, fixed
+from sunk.toolkit.lint.model import Edit, Finding, Severity
 from sunk.toolkit.lint.report import as_json, as_sarif, as_text, rules_as_json, rules_as_text
 from sunk.toolkit.lint.rules import RULES
 from tests.support.golden import check_golden
@@ -162,6 +163,33 @@ def test_safe_fix(before, after):
 def test_what_cannot_be_fixed_safely_is_left(text):
     data = text.encode()
     assert fixed(data, lint_bytes("x", data)) == (data, ())
+
+
+def finding(*edits: Edit) -> Finding:
+    return Finding(
+        path="x", rule="S004", severity=Severity.ERROR, line=1, column=1, message="m", edits=edits
+    )
+
+
+def edit(start: int, end: int, text: str) -> Edit:
+    return Edit(start=start, end=end, text=text)
+
+
+@pytest.mark.parametrize(
+    ("second", "after", "count"),
+    [
+        (edit(2, 4, "X"), "aBdef", 1),  # overlaps the first
+        (edit(2, 2, "X"), "aBdef", 1),  # goes in where the first takes away
+        (edit(1, 1, "X"), "aBdef", 1),  # the order of the two would matter
+        (edit(3, 3, "X"), "aBXdef", 2),
+        (edit(3, 4, "X"), "aBXef", 2),
+        (edit(1, 3, "B"), "aBdef", 2),  # the same edit mends both
+    ],
+)
+def test_fix_that_touches_another_waits_for_the_next_round(second, after, count):
+    both = (finding(edit(1, 3, "B")), finding(second))
+    data, mended = fixed(b"abcdef", both)
+    assert (data.decode(), len(mended)) == (after, count)
 
 
 def test_difference_is_a_patch(tmp_path):
