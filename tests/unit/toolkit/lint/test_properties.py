@@ -153,5 +153,6 @@ def test_time_grows_with_the_length_and_not_with_its_square(line):
         lint(data)
         return time.process_time() - start
 
-    short = min(cpu_seconds(300) for _ in range(3))
-    assert cpu_seconds(2400) < 24 * short
+    short = min(cpu_seconds(1000) for _ in range(2))
+    # A pause of the garbage collector or of the machine is no square: it does not come thrice.
+    assert any(cpu_seconds(8000) < 24 * short for _ in range(3))
