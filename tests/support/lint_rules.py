@@ -146,7 +146,7 @@ def _facts() -> str:
             rows.append(f"| `{to_camel(name)}` | {meaning[0].upper()}{meaning[1:]} |\n")
         else:
             rows[-1] = f"{rows[-1][:-3]} {line.strip()} |\n"
-    return _FACTS + "".join(rows) + "\n"
+    return _FACTS + "".join(rows).replace("``", "`") + "\n"
 
 
 def _section(examples: Examples) -> str:
@@ -195,7 +195,10 @@ def _quote(claim: dict[str, Any], record: dict[str, Any], document: dict[str, An
     elif claim.get("example", "bad") != "bad":
         script = "Tried with:\n\n" + _block(document[claim["example"]])
     shown = "\n".join(record["said"])
-    return f"{script}{_ASKED[record['how']]}\n\n```text\n{shown}\n```\n\n"
+    asked = _ASKED[record["how"]]
+    if shown.startswith("JobState="):
+        asked = asked.replace("writes this", "writes nothing")
+    return f"{script}{asked}\n\n```text\n{shown}\n```\n\n"
 
 
 def save_said(release: str, records: dict[str, Any]) -> str:

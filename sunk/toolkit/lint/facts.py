@@ -12,7 +12,7 @@ class ClusterFacts:
     """Facts of one cluster. What is not known never makes a rule fire.
 
     Attributes:
-        release: Slurm's, for example (24, 11).
+        release: Slurm's, as year and month, [24, 11].
         topology_plugin: TopologyPlugin, for example ``topology/tree``.
         block_sizes: BlockSizes of topology/block, in nodes.
         max_array_size: MaxArraySize: indices are below it.
