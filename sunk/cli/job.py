@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import complete, exits, job_check, job_layout, job_template
+from sunk.cli import complete, exits, job_check, job_layout, job_lint, job_template
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
@@ -28,10 +28,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="""Jobs from templates: render, submit, follow.
+    help="""Jobs from templates: render, submit, follow; and the linter of sbatch scripts.
 
-`render` and `template` work anywhere; `submit` and `follow` need Slurm's commands, so run them
-on a login node.
+`render`, `lint` and `template` work anywhere; `submit` and `follow` need Slurm's commands, so
+run them on a login node.
 
 For example:
 
@@ -41,6 +41,7 @@ For example:
 app.add_typer(job_template.app, name="template")
 app.command(name="check")(job_check.check)
 app.command(name="layout")(job_layout.layout)
+app.command(name="lint")(job_lint.lint)
 
 SourceArgument = Annotated[
     str,

@@ -7,6 +7,7 @@ import os
 from sunk.clients.slurm.cli_texts import SlurmTexts
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.clients.slurm.runners import ProcessRunner
+from sunk.clients.slurm.site import SiteText, read_site
 from sunk.render.profile_detect import SlurmSays
 from sunk.render.snapshot import AccountingSays
 
@@ -37,3 +38,13 @@ def accounting_says() -> AccountingSays:
     """Return slurmdbd's texts, read now."""
     texts = slurm_texts()
     return AccountingSays(qos=texts.qos(), associations=texts.associations(), users=texts.users())
+
+
+def site_text() -> SiteText:
+    """Return what this machine's Slurm commands say of the cluster.
+
+    Raises:
+        RemoteError: the controller does not answer.
+        EnvironmentFault: this machine has no Slurm commands.
+    """
+    return read_site(ProcessRunner())

@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, placement
+from tests.bench import bridge, lint, placement
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -223,6 +223,7 @@ def main() -> int:
         take(cold_start())
     if not options.bridge:
         take(placement.figures())
+        take(lint.figures())
         take(slurm_clients())
         take(starts())
     with slurm_on_kubernetes() as site:

@@ -1,6 +1,6 @@
 """One of Slurm's commands: started with a known environment, its failure or its JSON read.
 
-Used by `sunk.clients.slurm.cli` alone.
+Used by `sunk.clients.slurm.cli` and `sunk.clients.slurm.site` alone.
 """
 
 from __future__ import annotations

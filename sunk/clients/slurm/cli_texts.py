@@ -66,6 +66,10 @@ class SlurmTexts:
         words = ("scontrol", "--all", "--oneliner", "show", "node")
         return self._commands.run(words, what="read the nodes")
 
+    def sbatch_help(self) -> str:
+        """Return what ``sbatch --help`` prints: the options that this release knows."""
+        return self._commands.run(("sbatch", "--help"), what="read sbatch's options")
+
     def qos(self) -> str:
         """Return the limits of every QOS, in the columns of `QOS_COLUMNS`."""
         return self._accounting("qos", QOS_COLUMNS, "read the QOS")
