@@ -48,6 +48,8 @@ class Check:
         remedy: the step that mends it.
         proof: the strongest thing that its judge was tried on.
         depends_on: checks without whose PASS the answer would mean nothing.
+        explained_by: checks whose FAIL about the same subject is the cause of a FAIL or WARN here;
+            that they say nothing or do not know hinders nothing.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Check:
     remedy: str
     proof: Proof = Proof.DOCUMENTED
     depends_on: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

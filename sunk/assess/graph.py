@@ -16,7 +16,7 @@ def ordered(checks: Iterable[Check]) -> tuple[Check, ...]:
         ConfigError: an id stands twice, a dependency does not exist, or they form a circle.
     """
     by_id = _by_id(checks)
-    sorter = TopologicalSorter({one.id: one.depends_on for one in by_id.values()})
+    sorter = TopologicalSorter({one.id: waits_for(one) for one in by_id.values()})
     try:
         sorter.prepare()
     except CycleError as exc:
@@ -32,7 +32,7 @@ def ordered(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 
 def with_dependencies(checks: Collection[Check], wanted: Iterable[str]) -> tuple[Check, ...]:
-    """Return the wanted checks and all that they depend on, sorted by id."""
+    """Return the wanted checks and all that they wait for, sorted by id."""
     by_id = {one.id: one for one in checks}
     found: set[str] = set()
     queue = list(wanted)
@@ -40,8 +40,13 @@ def with_dependencies(checks: Collection[Check], wanted: Iterable[str]) -> tuple
         name = queue.pop()
         if name not in found:
             found.add(name)
-            queue += by_id[name].depends_on
+            queue += waits_for(by_id[name])
     return tuple(by_id[name] for name in sorted(found))
+
+
+def waits_for(check: Check) -> tuple[str, ...]:
+    """Return the checks that must have answered before."""
+    return (*check.depends_on, *check.explained_by)
 
 
 def _by_id(checks: Iterable[Check]) -> Mapping[str, Check]:
@@ -51,7 +56,7 @@ def _by_id(checks: Iterable[Check]) -> Mapping[str, Check]:
             raise ConfigError(f"order the checks: two are called {one.id}")
         by_id[one.id] = one
     for one in by_id.values():
-        for name in one.depends_on:
+        for name in waits_for(one):
             if name not in by_id:
                 raise ConfigError(f"order the checks: {one.id} depends on {name}, which is none")
     return by_id

@@ -7,6 +7,7 @@ The rules, in this order, for every answer that a check gives:
 3. A check whose dependency is SKIP for this subject is SKIP: the question does not arise.
 4. A check whose dependency is neither PASS nor SKIP there, or says nothing about this subject, is
    BLOCKED by the root cause, whatever it would have said itself.
+5. A FAIL or WARN that another check's FAIL about the same subject explains is BLOCKED by that one.
 """
 
 from __future__ import annotations
@@ -138,6 +139,9 @@ def _finding(check: Check, answer: Answer, spoken: Mapping[str, _Spoken]) -> Fin
     blocking = {
         name: one for name, one in obstacles.items() if one and one.verdict is not Verdict.SKIP
     }
+    if verdict in {Verdict.FAIL, Verdict.WARN}:
+        causes = {name: spoken[name].failure(about) for name in check.explained_by}
+        blocking |= {name: one for name, one in causes.items() if one}
     skipping = sorted(name for name, one in obstacles.items() if one and name not in blocking)
     if blocking:
         verdict = Verdict.BLOCKED
@@ -189,6 +193,12 @@ class _Spoken:
         if not related:
             return Finding(check="", verdict=Verdict.UNKNOWN, found="nothing said about it")
         bad = [one for one in related if one.verdict is not Verdict.PASS]
+        return min(bad, key=_hindrance, default=None)
+
+    def failure(self, about: Iterable[str]) -> Finding | None:
+        """Return a FAIL about these subjects, or nothing."""
+        related = (one for subject in about for one in self._related(subject))
+        bad = (one for one in related if one.verdict is Verdict.FAIL)
         return min(bad, key=_hindrance, default=None)
 
     def _related(self, subject: str) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ class DefectKind(StrEnum):
     MISSING_LINK = "missing link"
     MISSING_SWITCH = "missing switch"
     MOVED_LINK = "moved link"
+    RENAMED = "renamed"
     SAME_LEVEL = "same level"
     SWAPPED_HCAS = "swapped adapters"
     SWAPPED_LINKS = "swapped links"

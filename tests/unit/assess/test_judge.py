@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -165,6 +166,28 @@ def test_what_does_not_apply_skips_what_depends_on_it():
     found = judge(catalogue, None, {E})
     assert verdicts(found) == {"sharp": Verdict.SKIP, "trees": Verdict.SKIP}
     assert coverage(found).ratio is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "verdict", "expected"),
+    [
+        (Verdict.FAIL, Verdict.FAIL, Verdict.BLOCKED),
+        (Verdict.FAIL, Verdict.WARN, Verdict.BLOCKED),
+        (Verdict.FAIL, Verdict.PASS, Verdict.PASS),
+        (Verdict.UNKNOWN, Verdict.FAIL, Verdict.FAIL),
+        (Verdict.PASS, Verdict.FAIL, Verdict.FAIL),
+    ],
+)
+def test_only_a_fail_explains_another(cause, verdict, expected):
+    rate = replace(check("rate"), explained_by=("link",))
+    catalogue = Catalogue(
+        (rate, check("link")),
+        {
+            "link": says(answer(cause, "switch/leaf", "node/a")),
+            "rate": says(answer(verdict, "node/a/p")),
+        },
+    )
+    assert verdicts(judge(catalogue, None, {E}))["rate"] is expected
 
 
 def test_coverage_counts_what_is_not_known_against_it():

@@ -7,7 +7,14 @@ import pytest
 from sunk_fabric.parse import ibnetdiscover
 from sunk_fabric.topology.audit import Audit, audit
 from sunk_fabric.topology.defect import DefectKind as Kind
-from tests.support.simulated_fabric import Place, Simulated, eight_rail, three_level, two_level
+from tests.support import simulated_fabric
+from tests.support.simulated_fabric import Place, Simulated, eight_rail, two_level
+
+
+def three_level() -> Simulated:
+    """A smaller one of the same shape: the whole one is audited in two tests and the bench."""
+    return simulated_fabric.three_level(units=6, hosts_per_unit=8)
+
 
 SHAPES = {"two-level": two_level, "eight-rail": eight_rail, "three-level": three_level}
 every_shape = pytest.mark.parametrize("make", SHAPES.values(), ids=SHAPES)
@@ -48,7 +55,8 @@ def test_healthy_fabric_has_no_defect_and_blocks_nowhere(make):
 
 
 def test_shape_of_the_largest_is_told_whole():
-    found = audited(three_level())
+    found = audited(simulated_fabric.three_level())
+    assert (found.defects, len(found.fabric.hcas), len(found.fabric.links)) == ((), 1024, 3072)
     assert {level: len(found.levels.at(level)) for level in (1, 2, 3)} == {1: 64, 2: 64, 3: 64}
     assert found.placement.rails == tuple(f"mlx5_{number}" for number in range(8))
     units = [[found.fabric.name(leaf) for leaf in unit] for unit in found.placement.units]
@@ -322,7 +330,7 @@ def test_twice_oversubscribed_by_design_is_a_ratio_and_no_defect():
 
 
 def test_two_faults_at_once_are_two_causes():
-    fabric = three_level()
+    fabric = simulated_fabric.three_level()
     fabric.swap(Place("gpu0003 mlx5_2", 1), Place("gpu0003 mlx5_5", 1))
     fabric.pull(fabric.cables("su4-leaf1", "su4-spine6")[0])
     assert causes(fabric) == [
