@@ -44,6 +44,7 @@ class Check:
         domain: who owns the cause when it fails.
         title: the question in few words.
         proves: what a PASS lets somebody rely on.
+        reads: the commands or files that it looks at.
         criterion: the rule.
         remedy: the step that mends it.
         proof: the strongest thing that its judge was tried on.
@@ -56,6 +57,7 @@ class Check:
     domain: Domain
     title: str
     proves: str
+    reads: str
     criterion: Criterion
     remedy: str
     proof: Proof = Proof.DOCUMENTED

@@ -2,7 +2,8 @@
 
 The rules, in this order, for every answer that a check gives:
 
-1. A check that crashes, has no judge function, or says nothing is UNKNOWN with its cause.
+1. A check that crashes, has no judge function, or says nothing is UNKNOWN with its cause; one
+   without a judge function is nothing more, whatever it depends on.
 2. PASS and WARN need evidence, and evidence that exists; without it the answer is UNKNOWN.
 3. A check whose dependency is SKIP for this subject is SKIP: the question does not arise.
 4. A check whose dependency is neither PASS nor SKIP there, or says nothing about this subject, is
@@ -85,9 +86,11 @@ def judge(catalogue: Catalogue[F], facts: F, evidence: Collection[str]) -> tuple
     given = frozenset(evidence)
     spoken: dict[str, _Spoken] = {}
     for check in catalogue.checks:
-        answers = _answers(check, catalogue.judges.get(check.id), facts)
+        function = catalogue.judges.get(check.id)
         findings = _Spoken()
-        for answer in answers:
+        if function is None:
+            findings.add(_not_implemented(check), ())
+        for answer in _answers(check, function, facts) if function else ():
             findings.add(_finding(check, _proven(answer, given), spoken), answer.touches)
         spoken[check.id] = findings
     every = [one for findings in spoken.values() for one in findings.findings]
@@ -98,9 +101,13 @@ def _place(one: Finding) -> tuple[str, str, str, str, tuple[str, ...]]:
     return (one.check, one.subject, one.verdict, one.found, one.evidence)
 
 
-def _answers(check: Check, function: JudgeFunction[F] | None, facts: F) -> tuple[Answer, ...]:
-    if function is None:
-        return (Answer(verdict=Verdict.UNKNOWN, found=NOT_IMPLEMENTED),)
+def _not_implemented(check: Check) -> Finding:
+    return Finding(
+        check=check.id, verdict=Verdict.UNKNOWN, found=NOT_IMPLEMENTED, domain=check.domain
+    )
+
+
+def _answers(check: Check, function: JudgeFunction[F], facts: F) -> tuple[Answer, ...]:
     try:
         answers = tuple(function(facts))
     except Exception as exc:  # noqa: BLE001 - a crashed check is an answer: not known

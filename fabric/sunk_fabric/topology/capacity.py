@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import maximum_flow
-
+from sunk.errors import EnvironmentFault
 from sunk_fabric.topology.fabric import Fabric
 from sunk_fabric.topology.levels import Levels, switch_peers
 from sunk_fabric.topology.rails import Placement
@@ -144,7 +141,7 @@ class _Network:
             capacity[(source, place) if leaf in one_half else (place, sink)] = rate
             halves[leaf not in one_half] += rate
         matrix = _matrix(capacity, len(self.index) + 2)
-        result = maximum_flow(matrix, source, sink)
+        result = _scipy()[1](matrix, source, sink)
         offered = min(halves)
         possible = float(result.flow_value) / _UNITS_PER_GBIT
         flow = Flow(name, offered, possible, ())
@@ -154,7 +151,7 @@ class _Network:
 
     def _cut(self, matrix: Any, flow: Any, source: int) -> tuple[tuple[str, str], ...]:
         """Return pairs across the cut nearest to the source, full in the flow's direction."""
-        residual = csr_array(matrix - flow)
+        residual = (matrix - flow).tocsr()
         residual.eliminate_zeros()
         seen, queue = {source}, deque([source])
         while queue:
@@ -175,8 +172,24 @@ class _Network:
 
 
 def _matrix(capacity: Mapping[tuple[int, int], float], size: int) -> Any:
-    pairs: Iterable[tuple[int, int]] = capacity
-    places = np.array(list(pairs), dtype=np.int32).reshape(-1, 2)
-    values = np.rint(np.array(list(capacity.values())) * _UNITS_PER_GBIT).astype(np.int32)
-    shape = (size, size)
-    return csr_array(coo_array((values, (places[:, 0], places[:, 1])), shape=shape))
+    values = [round(one * _UNITS_PER_GBIT) for one in capacity.values()]
+    rows, columns = zip(*capacity, strict=True) if capacity else ((), ())
+    matrix = _scipy()[0]((values, (rows, columns)), shape=(size, size), dtype="int32")
+    return matrix.tocsr()
+
+
+def _scipy() -> tuple[Any, Any]:
+    """Return what is needed of scipy, which takes longer to load than most commands to run.
+
+    Raises:
+        EnvironmentFault: it is not installed.
+    """
+    try:
+        from scipy.sparse import coo_array  # noqa: PLC0415 - see above
+        from scipy.sparse.csgraph import maximum_flow  # noqa: PLC0415 - see above
+    except ImportError as exc:
+        raise EnvironmentFault(
+            "compute the flow of the fabric: scipy is not installed",
+            hint="pip install 'sunk[fabric]'",
+        ) from exc
+    return coo_array, maximum_flow

@@ -23,6 +23,7 @@ def check(name: str, *depends_on: str) -> Check:
         domain=Domain.HOST,
         title="t",
         proves="p",
+        reads="f",
         criterion=Criterion(rule="r", source="s"),
         remedy="mend it",
         depends_on=depends_on,
@@ -87,6 +88,16 @@ def test_crash_after_a_good_answer_hides_the_good_answer():
 def test_check_without_a_judge_is_unknown_as_not_implemented():
     (found,) = judge(Catalogue((check("a"),), {}), None, {E})
     assert (found.verdict, found.found) == (Verdict.UNKNOWN, NOT_IMPLEMENTED)
+
+
+def test_check_without_a_judge_is_not_blocked_and_blocks_what_depends_on_it():
+    catalogue = Catalogue(
+        (check("root"), check("a", "root"), check("b", "a")),
+        {"root": says(answer(Verdict.FAIL)), "b": says(answer(Verdict.PASS))},
+    )
+    found = {one.check: one for one in judge(catalogue, None, {E})}
+    assert (found["a"].verdict, found["a"].found) == (Verdict.UNKNOWN, NOT_IMPLEMENTED)
+    assert (found["b"].verdict, found["b"].blocked_by) == (Verdict.BLOCKED, ("a",))
 
 
 def test_judge_that_says_nothing_is_unknown():
@@ -322,6 +333,7 @@ def test_one_root_cause_is_one_fail(world):
     found = judged(linked, said, {E})
     assert [one.check for one in found if one.verdict is Verdict.FAIL] == [root]
     assert all(one.blocked_by == (root,) for one in found if one.check != root)
+    assert len(found) == len(linked)
 
 
 @given(world=worlds())
