@@ -201,6 +201,14 @@ def test_only_a_fail_explains_another(cause, verdict, expected):
     assert verdicts(judge(catalogue, None, {E}))["rate"] is expected
 
 
+def test_what_does_not_apply_is_not_blocked():
+    catalogue = Catalogue(
+        (check("root"), check("a", "root")),
+        {"root": says(answer(Verdict.FAIL)), "a": says(answer(Verdict.SKIP))},
+    )
+    assert verdicts(judge(catalogue, None, {E}))["a"] is Verdict.SKIP
+
+
 def test_coverage_counts_what_is_not_known_against_it():
     catalogue = Catalogue(
         tuple(check(one) for one in "abcd"),
