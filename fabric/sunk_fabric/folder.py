@@ -10,7 +10,6 @@ whole fabric stands at the top. A word between tells several apart::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import yaml
 
 from sunk.assess.bundle import MANIFEST, Kept, unpack
 from sunk.assess.evidence import Evidence, evidence_of
+from sunk.clients import evidence_files
 from sunk.errors import InputError, clip
 from sunk_fabric.expected import Expected
 from sunk_fabric.facts import Facts, Reading, gathered
@@ -27,9 +27,6 @@ from sunk_fabric.parse import formats, ibnetdiscover, link_list
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import intended_of
-
-FILES_LIMIT = 200_000
-"""Files; more is somebody's home folder and no collection."""
 
 
 def read(
@@ -43,9 +40,7 @@ def read(
     Raises:
         InputError: it is no folder, is empty, or its manifest is none.
     """
-    if not folder.is_dir():
-        raise InputError(f"read the folder {folder}: it is none")
-    files = dict(_files(folder))
+    files = dict(evidence_files.read(folder))
     if not files:
         raise InputError(
             f"read the folder {folder}: it is empty",
@@ -62,18 +57,6 @@ def read(
         intended=intended,
     )
     return facts, tuple(evidence)
-
-
-def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield files below a folder by their relative path; hidden ones and links are left out."""
-    paths = sorted(folder.rglob("*"))
-    if len(paths) > FILES_LIMIT:
-        raise InputError(f"read the folder {folder}: it has more than {FILES_LIMIT} files")
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if not hidden and not path.is_symlink() and path.is_file():
-            yield name, path.read_bytes()
 
 
 _Read = tuple[list[Reading[Any]], list[tuple[str, str]], list[Evidence]]

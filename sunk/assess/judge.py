@@ -5,7 +5,8 @@ The rules, in this order, for every answer that a check gives:
 1. A check that crashes, has no judge function, or says nothing is UNKNOWN with its cause; one
    without a judge function is nothing more, whatever it depends on.
 2. PASS and WARN need evidence, and evidence that exists; without it the answer is UNKNOWN.
-3. What a check says does not apply is SKIP, whatever it depends on. A check whose dependency is SKIP for this subject is SKIP: the question does not arise.
+3. What a check says does not apply is SKIP, whatever it depends on. A check whose dependency is
+   SKIP for this subject is SKIP too: the question does not arise.
 4. A check whose dependency is neither PASS nor SKIP there, or says nothing about this subject, is
    BLOCKED by the root cause, whatever it would have said itself.
 5. A FAIL or WARN that another check's FAIL about the same subject explains is BLOCKED by that one.

@@ -126,6 +126,8 @@ def printable(text: str, limit: int = 120) -> str:
 
     What no terminal should get is written as an escape: ``\x1b``.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:limit]
     )

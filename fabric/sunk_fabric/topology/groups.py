@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.disjoint import DisjointSets
 from sunk_fabric.topology.fabric import Fabric, Link
 from sunk_fabric.topology.levels import Levels, switch_peers
 
@@ -113,21 +114,11 @@ def _alike(
     shared: Counter[tuple[str, str]] = Counter()
     for peers in counts.values():
         shared.update(combinations(sorted(peers), 2))
-    parent = {guid: guid for guid in below}
-
-    def root(guid: str) -> str:
-        while parent[guid] != guid:
-            parent[guid] = parent[parent[guid]]
-            guid = parent[guid]
-        return guid
-
-    for (one, other), count in sorted(shared.items()):
+    groups = DisjointSets(below)
+    for (one, other), count in shared.items():
         if 2 * count > len(below[one] | below[other]):
-            parent[max(root(one), root(other))] = min(root(one), root(other))
-    groups: dict[str, list[str]] = defaultdict(list)
-    for guid in sorted(parent):
-        groups[root(guid)].append(guid)
-    return [tuple(groups[name]) for name in sorted(groups)]
+            groups.join(one, other)
+    return groups.groups()
 
 
 def _majority(values: list[int]) -> int:

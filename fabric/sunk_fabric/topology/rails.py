@@ -15,6 +15,7 @@ from itertools import combinations
 
 from sunk_fabric import subjects
 from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.disjoint import DisjointSets
 from sunk_fabric.topology.fabric import Fabric, Hca
 from sunk_fabric.topology.levels import Levels
 
@@ -105,15 +106,11 @@ def _units(
     shared: Counter[tuple[str, str]] = Counter()
     for found in leaves.values():
         shared.update(combinations(sorted(found), 2))
-    unit_of = {leaf: leaf for leaf in levels.at(1)}
-    for (one, other), count in sorted(shared.items()):
+    units = DisjointSets(levels.at(1))
+    for (one, other), count in shared.items():
         if 2 * count > min(len(hosts[one]), len(hosts[other])):
-            first, second = sorted((unit_of[one], unit_of[other]))
-            unit_of.update({leaf: first for leaf, unit in unit_of.items() if unit == second})
-    members: dict[str, list[str]] = defaultdict(list)
-    for leaf, unit in sorted(unit_of.items()):
-        members[unit].append(leaf)
-    groups = (tuple(group) for group in members.values())
+            units.join(one, other)
+    groups = units.groups()
     return tuple(sorted(groups, key=lambda one: min(natural(fabric.name(leaf)) for leaf in one)))
 
 

@@ -1,11 +1,15 @@
-"""YAML that a person could copy from a page is a valid description or job file."""
+"""YAML that a person could copy from a page is a valid description, job file or declaration."""
 
 from __future__ import annotations
+
+from dataclasses import fields
 
 import pytest
 
 from sunk.render.description import read_description
 from sunk.toolkit.job_file import read_job
+from sunk_fabric.expected import Expected
+from sunk_fabric.folder import read_expected
 from tests.support.pages import DOCS, pages, split
 
 BLOCKS = [
@@ -23,6 +27,9 @@ def test_yaml_block_is_read(text, tmp_path):
         return
     file = tmp_path / "job.yaml"
     file.write_text(text)
+    if text.partition(":")[0] in {one.name for one in fields(Expected)}:
+        assert read_expected(file) != Expected()
+        return
     template, parameters = read_job(str(file), [])
     assert parameters.name
     assert template.name in text
