@@ -40,7 +40,7 @@ def read(
     Raises:
         InputError: it is no folder, is empty, or its manifest is none.
     """
-    files = dict(evidence_files.read(folder))
+    files = evidence_files.read(folder)
     if not files:
         raise InputError(
             f"read the folder {folder}: it is empty",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from sunk.errors import InputError
@@ -12,8 +12,8 @@ FILES_LIMIT = 200_000
 """Files; more is somebody's home folder and no collection."""
 
 
-def read(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the files below a folder by their relative path, sorted.
+def read(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder by their relative path, sorted.
 
     Hidden files and symbolic links are left out: neither is part of a collection.
 
@@ -21,15 +21,17 @@ def read(folder: Path) -> Iterator[tuple[str, bytes]]:
         InputError: it is no folder, or holds far too much.
     """
     if not folder.is_dir():
-        raise InputError(f"read the folder {folder}: it is none")
+        raise InputError(f"read the folder {folder}: there is no such folder")
     paths = sorted(folder.rglob("*"))
     if len(paths) > FILES_LIMIT:
         raise InputError(f"read the folder {folder}: it has more than {FILES_LIMIT} files")
+    found = {}
     for path in paths:
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in name.split("/"))
         if not hidden and not path.is_symlink() and path.is_file():
-            yield name, path.read_bytes()
+            found[name] = path.read_bytes()
+    return found
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -127,14 +127,14 @@ def _shape(shape: tuple[tuple[int, int], ...]) -> str:
 
 def _degraded(fabric: Fabric, levels: Levels) -> tuple[list[Defect], tuple[str, ...]]:
     """Return cables slower than most of their class, and classes without a usual rate."""
-    classes: dict[tuple[int, int], list[Link]] = defaultdict(list)
+    classes: dict[tuple[int, int, tuple[str, ...]], list[Link]] = defaultdict(list)
     for link in fabric.links:
         if link.low.guid in fabric.aggregation_nodes or link.high.guid in fabric.aggregation_nodes:
             continue
         one, other = levels.of.get(link.low.guid, 0), levels.of.get(link.high.guid, 0)
-        classes[min(one, other), max(one, other)].append(link)
+        classes[min(one, other), max(one, other), _kind(fabric, link)].append(link)
     defects, mixed = [], []
-    for (low, high), links in sorted(classes.items()):
+    for (low, high, _), links in sorted(classes.items()):
         rate, count = Counter(link.rate for link in links).most_common(1)[0]
         what = f"cables between {_level(low)} and {_level(high)}"
         if count < UNIFORM_SHARE * len(links):
@@ -143,6 +143,12 @@ def _degraded(fabric: Fabric, levels: Levels) -> tuple[list[Defect], tuple[str, 
         slower = [link for link in links if link.rate.gbit_per_s < rate.gbit_per_s]
         defects += [_slow(fabric, link, f"{count} {what} have {rate}") for link in slower]
     return defects, tuple(mixed)
+
+
+def _kind(fabric: Fabric, link: Link) -> tuple[str, ...]:
+    """Return the kind of host at a cable: managers and storage may have other rates."""
+    guids = (guid for guid in (link.low.guid, link.high.guid) if guid in fabric.hcas)
+    return next((tuple(sorted(fabric.kinds[fabric.hcas[guid].host])) for guid in guids), ())
 
 
 def _level(level: int) -> str:
@@ -171,6 +177,7 @@ def summary(found: Audit) -> dict[str, object]:
     return {
         "hosts": len({one.host for one in fabric.hcas.values()}),
         "adapters": len(fabric.hcas),
+        "other_adapters": len(fabric.hcas) - len(fabric.compute) + len(fabric.others),
         "aggregation_nodes": len(fabric.aggregation_nodes),
         "switches": len(fabric.switches),
         "links": len(fabric.links),

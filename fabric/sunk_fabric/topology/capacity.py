@@ -23,7 +23,7 @@ class Subscription:
     Attributes:
         switch: GUID.
         level: from 1.
-        down_gbit_per_s: of all cables to hosts or the level below.
+        down_gbit_per_s: of all cables to compute adapters or the level below.
         up_gbit_per_s: of all cables to the level above.
     """
 
@@ -74,7 +74,7 @@ def subscriptions(fabric: Fabric, levels: Levels) -> tuple[Subscription, ...]:
         down += sum(
             link.rate.gbit_per_s
             for link in fabric.at.get(guid, ())
-            if link.far(guid).guid in fabric.hcas
+            if link.far(guid).guid in fabric.compute
         )
         found.append(Subscription(guid, level, down, up))
     return tuple(sorted(found, key=lambda one: (one.level, fabric.name(one.switch))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sunk_fabric import subjects
@@ -98,6 +98,7 @@ class Fabric:
     Attributes:
         switches: by GUID.
         hcas: adapters of hosts, by GUID.
+        usual: devices of most hosts; empty when there is no majority.
         aggregation_nodes: adapters inside switches that reduce in the network (SHARP), GUIDs.
         others: GUID -> description of adapters that name no host and device.
         links: sorted; every cable once.
@@ -106,6 +107,7 @@ class Fabric:
 
     switches: Mapping[str, Switch]
     hcas: Mapping[str, Hca]
+    usual: frozenset[str]
     aggregation_nodes: frozenset[str]
     others: Mapping[str, str]
     links: tuple[Link, ...]
@@ -119,6 +121,29 @@ class Fabric:
             for guid in sorted({link.low.guid, link.high.guid}):
                 found[guid].append(link)
         return {guid: tuple(links) for guid, links in found.items()}
+
+    @cached_property
+    def kinds(self) -> Mapping[str, frozenset[str]]:
+        """Return host -> devices of its kind: those of most hosts, also where a few are missing."""
+        devices: dict[str, set[str]] = defaultdict(set)
+        for hca in self.hcas.values():
+            devices[hca.host].add(hca.device)
+        return {
+            host: self.usual if _of_kind(found, self.usual) else frozenset(found)
+            for host, found in devices.items()
+        }
+
+    @cached_property
+    def compute(self) -> frozenset[str]:
+        """Return the adapters that the fabric was built for, GUIDs.
+
+        Those of the usual kind of host; hosts of managers and storage have others, and are judged
+        by none of what holds for these. All, when no kind is usual.
+        """
+        if not self.usual:
+            return frozenset(self.hcas)
+        found = (guid for guid, hca in self.hcas.items() if self.kinds[hca.host] == self.usual)
+        return frozenset(found)
 
     def name(self, guid: str) -> str:
         """Return what people call a node."""
@@ -168,14 +193,29 @@ def build(discovery: Discovery) -> Fabric:
         else:
             others[one.guid] = one.description
     links, defects = _links(discovery.nodes, twice)
-    fabric = Fabric(switches, hcas, frozenset(aggregation), others, links, ())
+    usual = _usual(hcas)
+    fabric = Fabric(switches, hcas, usual, frozenset(aggregation), others, links, ())
     found = [
         *defects,
         *(_duplicate(guid, discovery.nodes) for guid in sorted(twice)),
         *_loops(fabric),
         *_descriptions(fabric),
     ]
-    return Fabric(switches, hcas, frozenset(aggregation), others, links, tuple(found))
+    return replace(fabric, defects=tuple(found))
+
+
+def _usual(hcas: Mapping[str, Hca]) -> frozenset[str]:
+    devices: dict[str, set[str]] = defaultdict(set)
+    for hca in hcas.values():
+        devices[hca.host].add(hca.device)
+    counted = Counter(frozenset(one) for one in devices.values())
+    usual, count = max(counted.items(), key=lambda one: (one[1], sorted(one[0])), default=((), 0))
+    return frozenset(usual) if 2 * count > len(devices) else frozenset()
+
+
+def _of_kind(found: set[str], usual: frozenset[str]) -> bool:
+    """Return whether a host has these devices, or lacks less than half of them."""
+    return found <= usual and 2 * len(found) > len(usual)
 
 
 def _hca(node: Node) -> Hca | None:

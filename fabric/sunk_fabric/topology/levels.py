@@ -107,7 +107,7 @@ def _settle(fabric: Fabric, found: dict[str, int], leaves: frozenset[str]) -> No
 
 def _is_stray(fabric: Fabric, link: Link, levels: Mapping[str, int]) -> bool:
     ends = {link.low.guid, link.high.guid}
-    return bool(ends & fabric.hcas.keys()) and any(levels.get(one, 0) > 1 for one in ends)
+    return bool(ends & fabric.compute) and any(levels.get(one, 0) > 1 for one in ends)
 
 
 def _stray(fabric: Fabric, link: Link) -> Defect:

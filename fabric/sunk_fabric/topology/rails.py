@@ -67,7 +67,7 @@ def find_placement(fabric: Fabric, levels: Levels) -> Placement:
 
 def _leaf_of(fabric: Fabric, levels: Levels) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for guid in fabric.hcas:
+    for guid in sorted(fabric.compute):
         for link in fabric.at.get(guid, ()):
             far = link.far(guid).guid
             if levels.of.get(far) == 1:
@@ -81,7 +81,7 @@ def _rails(fabric: Fabric, leaf_of: Mapping[str, str]) -> Mapping[str, str]:
         seen[leaf][fabric.hcas[guid].device] += 1
     best = {leaf: _winner(counted) for leaf, counted in seen.items()}
     agreeing = sum(seen[leaf][rail] for leaf, rail in best.items() if rail)
-    names = {one.device for one in fabric.hcas.values()}
+    names = {fabric.hcas[guid].device for guid in fabric.compute}
     # Without rails every leaf has all of a host's adapters, and no name has a majority.
     if len(names) < 2 or 2 * agreeing <= len(leaf_of):
         return {}
@@ -233,23 +233,16 @@ def _home(fabric: Fabric, host: str, leaf_of: Mapping[str, str], off: list[str])
 
 
 def _missing(fabric: Fabric) -> Iterable[Defect]:
-    """Adapters that a host lacks and most hosts have."""
+    """Adapters that a host lacks and the other hosts of its kind have."""
     devices: dict[str, set[str]] = defaultdict(set)
-    for hca in fabric.hcas.values():
-        devices[hca.host].add(hca.device)
-    if not devices:
-        return
-    counted = Counter(frozenset(one) for one in devices.values())
-    usual, count = max(counted.items(), key=lambda one: (one[1], sorted(one[0])))
-    if 2 * count <= len(devices):
-        return
+    for guid in fabric.compute:
+        devices[fabric.hcas[guid].host].add(fabric.hcas[guid].device)
+    whole = sum(found == fabric.usual for found in devices.values())
     for host, found in sorted(devices.items()):
-        if not found < usual:
-            continue
-        for device in sorted(usual - found, key=natural):
+        for device in sorted(fabric.usual - found, key=natural):
             yield Defect(
                 kind=DefectKind.MISSING_HCA,
                 subject=subjects.node(host, device),
-                found=f"{host} has no {device} in the fabric; {count} of {len(devices)} hosts do",
+                found=f"{host} has no {device} in the fabric; {whole} of {len(devices)} hosts do",
                 remedy=f"look on {host} for its PCI device: there, it is the cable; gone, the card",
             )

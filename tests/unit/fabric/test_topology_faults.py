@@ -54,6 +54,37 @@ def test_healthy_fabric_has_no_defect_and_blocks_nowhere(make):
     assert [one for one in found.flows if one.blocks] == []
 
 
+@with_rails
+def test_hosts_of_managers_and_storage_are_no_fault_of_the_fabric(make):
+    """They have other adapters and rates, stand at any leaf or a spine, and are not counted."""
+    fabric = make()
+    above = names(make)[2]
+    fabric.join("su0-leaf3", fabric.add_hca("ufm1", "mlx5_0"))
+    fabric.join(above, fabric.add_hca("ufm2", "mlx5_0"))
+    for number in range(4):
+        for device in range(2):
+            name = fabric.add_hca(f"storage{number}", f"mlx5_{device}")
+            fabric.join("su1-leaf6", name)
+            fabric.slow_down(Place(name, 1), "4xHDR")
+    found = audited(fabric)
+    assert found.defects == ()
+    assert found.mixed_rates == ()
+    assert {one.ratio for one in found.subscriptions} == {1.0}
+    assert [one for one in found.flows if one.blocks] == []
+
+
+@with_rails
+def test_aggregation_nodes_are_counted_apart_and_no_hosts(make):
+    fabric = make()
+    for switch in list(fabric.switches):
+        name = f"Mellanox Technologies Aggregation Node {switch}"
+        fabric.guids[name] = fabric.guids[switch] + 1
+        fabric.connect(Place(switch, 65), Place(name, 1))
+    found = audited(fabric)
+    assert found.defects == ()
+    assert len(found.fabric.aggregation_nodes) == len(fabric.switches)
+
+
 def test_shape_of_the_largest_is_told_whole():
     found = audited(simulated_fabric.three_level())
     assert (found.defects, len(found.fabric.hcas), len(found.fabric.links)) == ((), 1024, 3072)
