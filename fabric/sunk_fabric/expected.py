@@ -18,6 +18,7 @@ class Expected:
         nccl_network: name in NCCL's words: ``IB``.
         nccl_adapters: names of the adapters that collectives use.
         rdma_netns: ``shared`` or ``exclusive``.
+        routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
         not_applicable: prefix of a check's id -> reason, for what the site does not have.
     """
@@ -29,6 +30,7 @@ class Expected:
     nccl_network: str = "IB"
     nccl_adapters: tuple[str, ...] = ()
     rdma_netns: str | None = None
+    routing_engine: str | None = None
     sharp: bool = False
     not_applicable: Mapping[str, str] = field(default_factory=dict)
 

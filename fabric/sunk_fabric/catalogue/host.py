@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import NCCL_DOCS, rows_of
 
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="set LimitMEMLOCK=infinity for slurmd or the runtime; "
         "PropagateResourceLimitsExcept=MEMLOCK",
         source=NCCL_DOCS,
+        proof=Proof.RECORDED,
     ),
     _row(
         "hugepages",

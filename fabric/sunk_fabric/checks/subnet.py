@@ -9,10 +9,11 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, said
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import iblinkinfo, ibqueryerrors, sminfo
+from sunk_fabric.parse import iblinkinfo, ibqueryerrors, opensm_log, sminfo
 from sunk_fabric.parse.counters import saturated
 from sunk_fabric.parse.iblinkinfo import LinkLine
 from sunk_fabric.parse.ibqueryerrors import Errors
+from sunk_fabric.parse.opensm_log import OpensmLog
 from sunk_fabric.parse.sminfo import MASTER, SubnetManager
 
 WAITING = frozenset({"Initialize", "Armed"})
@@ -50,6 +51,26 @@ def master(facts: Facts) -> Iterator[Answer]:
     else:
         words = f"master at lid {masters[0].lid}, priority {masters[0].priority}, alive"
         yield said(Verdict.PASS, words, subjects.FABRIC, *readings)
+
+
+def routing(facts: Facts) -> Iterator[Answer]:
+    """The last engine that configured the switches is the declared one."""
+    wanted = facts.expected.routing_engine
+
+    def judge(reading: Reading[OpensmLog]) -> Iterator[Answer]:
+        engines = reading.parsed.value.engines
+        if not engines:
+            words = "no engine has configured all switches in this log"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        elif wanted is None:
+            words = f"{engines[-1]} routes, and none is declared"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        else:
+            verdict = Verdict.PASS if engines[-1] == wanted else Verdict.FAIL
+            words = f"{engines[-1]} routes, {wanted} declared"
+            yield said(verdict, words, subjects.FABRIC, reading)
+
+    yield from each(facts, opensm_log.parse, judge)
 
 
 def states(facts: Facts) -> Iterator[Answer]:

@@ -18,8 +18,11 @@ from sunk_fabric.parse import (
     nccl_tests,
     network_status,
     nvidia_topo,
+    opensm_log,
     perfquery,
     perftest,
+    proc_limits,
+    proc_modules,
     rdma_link,
     rdma_system,
     saquery,
@@ -77,9 +80,21 @@ FORMATS = (
         words=(("nvidia-smi", "topo"),),
         parse=nvidia_topo.parse,
     ),
+    Format(name="opensm_log", command="log of opensm", parse=opensm_log.parse),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
         name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse
+    ),
+    Format(
+        name="proc_limits",
+        command="cat /proc/PID/limits",
+        parse=proc_limits.parse,
+    ),
+    Format(
+        name="proc_modules",
+        command="cat /proc/modules",
+        words=(("cat", "/proc/modules"),),
+        parse=proc_modules.parse,
     ),
     Format(
         name="rdma_link", command="rdma -j link", words=(("rdma", "link"),), parse=rdma_link.parse

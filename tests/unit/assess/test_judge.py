@@ -155,6 +155,17 @@ def test_cause_on_a_part_blocks_the_whole_and_not_a_namesake():
     assert found == [("node/a", Verdict.BLOCKED), ("node/ab", Verdict.PASS)]
 
 
+def test_cause_on_a_part_blocks_the_whole_though_the_whole_itself_is_fine():
+    catalogue = Catalogue(
+        (check("port"), check("node", "port")),
+        {
+            "port": says(answer(Verdict.PASS, "node/a"), answer(Verdict.FAIL, "node/a/p/1")),
+            "node": says(answer(Verdict.PASS, "node/a")),
+        },
+    )
+    assert verdicts(judge(catalogue, None, {E}))["node"] is Verdict.BLOCKED
+
+
 def test_dependency_that_says_nothing_about_the_subject_blocks():
     catalogue = Catalogue(
         (check("port"), check("rate", "port")),

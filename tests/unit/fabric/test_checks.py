@@ -69,11 +69,13 @@ def test_ids_are_stable_words_and_every_check_says_all_there_is():
 
 
 def test_no_check_claims_a_proof_that_no_fixture_gives():
-    """Nothing here was recorded on hardware, and only scans come from a simulator."""
+    """Recorded is what the kernel of a machine without RDMA says; scans alone are simulated."""
     claimed = {one.id for one in CHECKS if one.proof is not Proof.DOCUMENTED}
-    assert {one for one in claimed if BY_ID[one].proof is Proof.RECORDED} == set()
+    recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
+    assert recorded == {"ip_link", "proc_limits"}
+    assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {"host.limits.memlock"}
     assert claimed <= set(JUDGES)
-    assert {one.partition(".")[0] for one in claimed} == {"evidence", "ib", "sharp"}
+    assert {one.partition(".")[0] for one in claimed} == {"evidence", "host", "ib", "sharp"}
 
 
 def test_check_without_a_judge_is_never_pass(tmp_path):
@@ -512,6 +514,52 @@ def test_waiting_port_fails_and_a_dead_manager_is_its_cause(tmp_path):
 def test_errors_of_the_fabric_need_a_run_to_its_end(content, verdicts, check):
     found = check("ib.counters.fabric", {"ibqueryerrors.txt": content})
     assert [one[0] for one in found] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("declared", "verdict"),
+    [("minhop", Verdict.PASS), ("ftree", Verdict.FAIL), (None, Verdict.UNKNOWN)],
+)
+def test_engine_that_fell_back_is_another_than_declared(declared, verdict, check):
+    files = {
+        "opensm_log.txt": text("opensm_log", "fallback"),
+        "sminfo.txt": text("sminfo", "master"),
+    }
+    found = check("ib.sm.routing", files, Expected(routing_engine=declared))
+    assert [one[0] for one in found] == [verdict]
+
+
+# --- hosts
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict", "words"),
+    [
+        (b"unlimited            unlimited  ", Verdict.PASS, "locked memory is unlimited"),
+        (b"65536                unlimited  ", Verdict.FAIL, "the process may raise it"),
+        (b"65536                65536      ", Verdict.FAIL, "has to give more"),
+    ],
+)
+def test_limit_of_locked_memory_says_who_can_raise_it(limit, verdict, words, check):
+    recorded = text("proc_limits", "shell")
+    (line,) = [one for one in recorded.splitlines() if one.startswith(b"Max locked memory")]
+    changed = recorded.replace(
+        line, b"Max locked memory         " + limit + b"          bytes     "
+    )
+    ((got, subject, found),) = check(
+        "host.limits.memlock", {"gpu001/proc_limits.slurmd.txt": changed}
+    )
+    assert (got, subject) == (verdict, "node/gpu001/limits/slurmd")
+    assert words in found
+
+
+def test_module_that_is_not_loaded_fails_unless_devices_are_there(check):
+    files = {"gpu001/proc_modules.txt": text("proc_modules", "mlx5")}
+    assert [one[0] for one in check("host.modules", files)] == [Verdict.PASS]
+    files["gpu001/proc_modules.txt"] = files["gpu001/proc_modules.txt"].replace(b"mlx5_ib", b"x")
+    assert [one[2] for one in check("host.modules", files)] == ["not loaded: mlx5_ib"]
+    files["gpu001/sysfs_rdma.json"] = snapshot()
+    assert [one[0] for one in check("host.modules", files)] == [Verdict.PASS]
 
 
 # --- the fabric

@@ -10,6 +10,7 @@ from sunk.cli.output import plain
 from sunk_fabric.parse import formats
 from tests.support.fabric_texts import fixtures
 from tests.support.golden import check_golden
+from tests.support.simulated_fabric import two_level
 
 FIXTURES = fixtures()
 each = pytest.mark.parametrize("fixture", FIXTURES, ids=lambda one: f"{one.format}-{one.name}")
@@ -107,3 +108,19 @@ def test_warning_of_the_tool_is_damage(name):
 
 def test_fixtures_cover_every_format():
     assert {one.format for one in FIXTURES} | {"sysfs_rdma"} == set(NAMES)
+
+
+def test_scan_cut_at_the_end_of_any_record_is_not_sound():
+    """Nothing but the links with one end shows that records are missing."""
+    records = two_level(leaves=2, hosts_per_leaf=2).text().rstrip().split(b"\n\n")
+    for count in range(2, len(records)):
+        cut = b"\n\n".join(records[:count]) + b"\n"
+        (first, *_) = formats.BY_NAME["ibnetdiscover"].parse(cut).damage
+        assert first.endswith("stands in a link and has no record")
+
+
+def test_ends_of_a_link_that_contradict_each_other_are_damage():
+    fixture = next(one for one in FIXTURES if one.format == "ibnetdiscover")
+    good, bad = b'[33]\t"S-e8ebd30300b10000"[3]', b'[33]\t"S-e8ebd30300b10000"[4]'
+    swapped = fixture.content.replace(good, bad)
+    assert "name different peers" in parse(fixture, swapped).trouble
