@@ -57,7 +57,18 @@ def offered(line: str, home: Path) -> list[str]:
     [
         (
             "sunk ",
-            ["bridge", "cluster", "demo", "doctor", "job", "local", "node", "plan", "version"],
+            [
+                "bridge",
+                "cluster",
+                "demo",
+                "doctor",
+                "fabric",
+                "job",
+                "local",
+                "node",
+                "plan",
+                "version",
+            ],
         ),
         ("sunk local k", ["kubeconfig", "kubectl"]),
         ("sunk version --o", ["--output"]),
