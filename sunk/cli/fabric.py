@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
 
 from sunk.assess.coverage import counts, coverage
 from sunk.assess.judge import NOT_IMPLEMENTED
@@ -15,15 +18,12 @@ from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 
 if TYPE_CHECKING:
-    from rich import tree as rich_tree
-
     from sunk_fabric import folder as folders
     from sunk_fabric import service
     from sunk_fabric.topology.tree import Branch
 else:
     folders = Later("sunk_fabric.folder")
     service = Later("sunk_fabric.service")
-    rich_tree = Later("rich.tree")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -170,17 +170,15 @@ def topology(
 
 
 def _print_tree(branch: Branch) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to import, for this command alone
-
     console = Console()
-    width = None if console.is_terminal else 10_000
-    Console(width=width).print(_grown(branch))
+    if not console.is_terminal:
+        # A pipe has no width: never fold or cut what another program will read.
+        console = Console(width=10_000)
+    console.print(_grown(branch))
 
 
-def _grown(branch: Branch) -> Any:
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    tree = rich_tree.Tree(Text(branch.text))
+def _grown(branch: Branch) -> Tree:
+    tree = Tree(Text(branch.text))
     for one in branch.below:
-        tree.add(_grown(one))
+        tree.children.append(_grown(one))
     return tree

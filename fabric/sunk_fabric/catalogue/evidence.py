@@ -10,6 +10,14 @@ _row = rows_of("evidence", Domain.HOST)
 
 CHECKS: tuple[Check, ...] = (
     _row(
+        "identity",
+        "Hosts speak for themselves",
+        proves="no host's texts are those of another",
+        reads="ibstat, sysfs_rdma, ibnetdiscover",
+        rule="an adapter in the texts of two hosts, or of another than the scan names, is FAIL",
+        remedy="collect both hosts again; look at name service and cloned firmware",
+    ),
+    _row(
         "sound",
         "Texts are whole",
         proves="every text was read to its end and understood",

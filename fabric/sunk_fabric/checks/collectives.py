@@ -22,7 +22,7 @@ HARMFUL = {
 }
 """Variable -> value that takes the fast way out of use."""
 NOTED = frozenset({"NCCL_IB_GID_INDEX"})
-_HOST_FACTS = "NCCL_DEBUG_SUBSYS=INIT,ENV,NET,GRAPH,TUNING shows it"
+_SHOWN_BY = "NCCL_DEBUG_SUBSYS=INIT,ENV,NET,GRAPH,TUNING shows it"
 
 
 def _runs(
@@ -51,7 +51,7 @@ def network(facts: Facts) -> Iterator[Answer]:
             words = words or f"no adapter found by {', '.join(lost)}"
             yield said(Verdict.FAIL, words, subject, reading)
         elif silent:
-            words = f"{silent[0]} does not say which network it uses; {_HOST_FACTS}"
+            words = f"{silent[0]} does not say which network it uses; {_SHOWN_BY}"
             yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
             words = f"{len(processes)} processes use {wanted}"
@@ -85,7 +85,7 @@ def gdr(facts: Facts) -> Iterator[Answer]:
             words = f"{counted[False]} of {counted.total()} channels without it, at {names}"
             yield said(Verdict.FAIL, words, subject, reading)
         elif not counted[True]:
-            words = f"no channel between nodes is told of; {_HOST_FACTS}"
+            words = f"no channel between nodes is told of; {_SHOWN_BY}"
             yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
             yield said(Verdict.PASS, f"{counted[True]} channels", subject, reading)
@@ -110,7 +110,7 @@ def adapters(facts: Facts) -> Iterator[Answer]:
             words = f"{other[0]} uses {', '.join(sets[other[0]])}, not {', '.join(wanted)}"
             yield said(Verdict.FAIL, words, subject, reading)
         elif silent:
-            words = f"{silent[0]} does not list its adapters; {_HOST_FACTS}"
+            words = f"{silent[0]} does not list its adapters; {_SHOWN_BY}"
             yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
             words = f"{', '.join(wanted)} on {len(sets)} processes"
@@ -125,7 +125,7 @@ def algorithm(facts: Facts) -> Iterator[Answer]:
     def judge(reading: Reading[NcclLog], subject: str) -> Iterator[Answer]:
         tuned = {one for each in reading.parsed.value.processes.values() for one in each.tuned}
         if not tuned:
-            words = f"no algorithm is told of; {_HOST_FACTS}"
+            words = f"no algorithm is told of; {_SHOWN_BY}"
             yield said(Verdict.UNKNOWN, words, subject, reading)
             return
         one = max(tuned, key=lambda one: (one.size_bytes, one))

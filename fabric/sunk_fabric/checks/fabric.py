@@ -11,6 +11,7 @@ from sunk_fabric.checks.answers import missing, said, trouble
 from sunk_fabric.facts import Facts
 from sunk_fabric.parse import ibnetdiscover
 from sunk_fabric.topology.audit import Audit
+from sunk_fabric.topology.capacity import Flow
 from sunk_fabric.topology.defect import Defect, DefectKind
 from sunk_fabric.topology.intended import compare
 
@@ -142,29 +143,33 @@ def nonblocking(facts: Facts) -> Iterator[Answer]:
         assert facts.scan is not None
         over = [one for one in found.subscriptions if one.ratio > declared * TOLERANCE]
         for one in over:
-            name = found.fabric.name(one.switch)
+            subject = subjects.switch(found.fabric.name(one.switch))
             words = (
                 f"{one.down_gbit_per_s:g} Gb/s down and {one.up_gbit_per_s:g} up:"
                 f" {one.ratio:.2f} to 1, {declared:g} declared"
             )
             touches = (subjects.FABRIC,)
-            yield said(Verdict.FAIL, words, subjects.switch(name), facts.scan, touches=touches)
-        for flow in found.flows:
-            possible = flow.possible_gbit_per_s * declared * TOLERANCE
-            if possible < flow.offered_gbit_per_s and not over:
-                cut = "; ".join(f"{low} to {high}" for low, high in flow.cut[:4])
-                words = (
-                    f"{flow.name}: {flow.possible_gbit_per_s:g} of {flow.offered_gbit_per_s:g}"
-                    f" Gb/s, limited at {cut}"
-                )
-                yield said(Verdict.FAIL, words, subjects.FABRIC, facts.scan)
-                over.append(found.subscriptions[0])
-        if not over:
+            yield said(Verdict.FAIL, words, subject, facts.scan, touches=touches)
+        short = [one for one in found.flows if _is_short(one, declared)]
+        if over:
+            return
+        for flow in short:
+            cut = "; ".join(f"{low} to {high}" for low, high in flow.cut[:4])
+            words = (
+                f"{flow.name}: {flow.possible_gbit_per_s:g} of {flow.offered_gbit_per_s:g}"
+                f" Gb/s, limited at {cut}"
+            )
+            yield said(Verdict.FAIL, words, subjects.FABRIC, facts.scan)
+        if not short:
             worst = max((one.ratio for one in found.subscriptions), default=1.0)
             words = f"{worst:.2f} to 1 at most, {len(found.flows)} flows are whole"
             yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
 
     yield from _asked(facts, judge)
+
+
+def _is_short(flow: Flow, declared: float) -> bool:
+    return flow.possible_gbit_per_s * declared * TOLERANCE < flow.offered_gbit_per_s
 
 
 def complete(facts: Facts) -> Iterator[Answer]:

@@ -26,6 +26,7 @@ from sunk_fabric.checks import (
 from sunk_fabric.facts import Facts
 
 JUDGES: Mapping[str, JudgeFunction[Facts]] = {
+    "evidence.identity": evidence.identity,
     "evidence.known": evidence.known,
     "evidence.sound": evidence.sound,
     "host.limits.memlock": host.memlock,

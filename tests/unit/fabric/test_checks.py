@@ -144,6 +144,32 @@ def test_file_that_nobody_reads_is_named(check):
     ]
 
 
+def test_host_that_answers_for_another_is_named(check):
+    files = {"gpu001/ibstat.txt": HEALTHY_IBSTAT}
+    assert [one[:2] for one in check("evidence.identity", files)] == [(Verdict.PASS, "node/gpu001")]
+    found = check("evidence.identity", {**files, "gpu002/ibstat.txt": HEALTHY_IBSTAT})
+    assert {one[:2] for one in found} == {
+        (Verdict.FAIL, "node/gpu001"),
+        (Verdict.FAIL, "node/gpu002"),
+    }
+
+
+def test_host_that_the_scan_calls_otherwise_is_named(check):
+    fabric = eight_rail()
+    fabric.guids["gpu0003 mlx5_0"] = 0xA088C20300001000
+    files = {"ibnetdiscover.txt": fabric.text(), "gpu001.site/ibstat.txt": HEALTHY_IBSTAT}
+    ((verdict, subject, words),) = check("evidence.identity", files)
+    assert (verdict, subject) == (Verdict.FAIL, "node/gpu001.site")
+    assert words.endswith("is in the texts of gpu001.site, and the scan says gpu0003")
+
+
+def test_host_with_its_domain_is_the_one_that_the_scan_names(check):
+    fabric = eight_rail()
+    fabric.guids["gpu0003 mlx5_0"] = 0xA088C20300001000
+    files = {"ibnetdiscover.txt": fabric.text(), "gpu0003.site/ibstat.txt": HEALTHY_IBSTAT}
+    assert [one[0] for one in check("evidence.identity", files)] == [Verdict.PASS]
+
+
 def test_changed_bundle_is_refused_whole(tmp_path):
     kept = Kept(evidence=evidence_of(IBSTAT, command=("ibstat",), host="gpu001"), output=IBSTAT)
     files = pack([kept])
@@ -164,10 +190,8 @@ def test_bundle_is_read_by_the_commands_of_its_manifest(tmp_path):
             (("uname", "-r"), b"6.1\n"),
         )
     ]
-    found = every(tmp_path, pack(kept), only=["evidence", "rdma.port.state"])
-    assert [
-        (one.check, one.verdict, one.subject) for one in found if one.check != "evidence.sound"
-    ] == [
+    found = every(tmp_path, pack(kept), only=["evidence.known", "rdma.port.state"])
+    assert [(one.check, one.verdict, one.subject) for one in found] == [
         ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (uname -r)"),
         ("rdma.device.present", Verdict.PASS, "node/gpu001"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
