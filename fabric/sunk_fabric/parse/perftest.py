@@ -102,7 +102,7 @@ class _Building:
     test: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     unit: str = ""
-    columns: tuple[str, ...] = ()
+    known: bool = False
     bandwidth: list[Bandwidth] = field(default_factory=list)
     latency: list[Latency] = field(default_factory=list)
 
@@ -135,9 +135,10 @@ def _take(run: _Building, line: str) -> bool:
     elif header:
         unit = _UNIT.search(header[1])
         run.unit = unit[1] if unit else ""
-        run.columns = tuple(re.findall(r"[A-Za-z0-9_.% ]+\[", header[1]))
-        return run.unit in _UNITS_GBIT or "t_typical" in header[1]
-    elif row and run.columns:
+        # Rows below a header that is not understood would be figures of an unknown unit.
+        run.known = run.unit in _UNITS_GBIT or (not unit and "t_typical" in header[1])
+        return run.known
+    elif row and run.known:
         return _row(run, int(row[1]), int(row[2]), row[3].split())
     else:
         return _settings(run, line)

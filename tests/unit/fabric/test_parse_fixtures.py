@@ -124,3 +124,10 @@ def test_ends_of_a_link_that_contradict_each_other_are_damage():
     good, bad = b'[33]\t"S-e8ebd30300b10000"[3]', b'[33]\t"S-e8ebd30300b10000"[4]'
     swapped = fixture.content.replace(good, bad)
     assert "name different peers" in parse(fixture, swapped).trouble
+
+
+def test_figures_of_an_unknown_unit_are_not_read():
+    fixture = next(one for one in FIXTURES if one.name == "write-bw")
+    parsed = parse(fixture, fixture.content.replace(b"Gb/sec", b"MJ/sec"))
+    assert not parsed.sound
+    assert parsed.value.bandwidth == ()
