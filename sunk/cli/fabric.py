@@ -97,14 +97,17 @@ def check(
     if output is Form.TABLE:
         _show_findings(findings, everything=everything)
     else:
-        covered = coverage(findings)
-        document = {
-            "findings": findings,
-            "counts": {str(verdict): count for verdict, count in counts(findings).items()},
-            "coverage": {"answered": covered.answered, "applicable": covered.applicable},
-        }
-        show(document, output)
+        show(_document(findings), output)
     raise typer.Exit(exit_code(one.verdict for one in findings))
+
+
+def _document(findings: tuple[Finding, ...]) -> dict[str, object]:
+    covered = coverage(findings)
+    return {
+        "findings": findings,
+        "counts": {str(verdict): count for verdict, count in counts(findings).items()},
+        "coverage": {"answered": covered.answered, "applicable": covered.applicable},
+    }
 
 
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
