@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +21,19 @@ class Verdict(StrEnum):
     BLOCKED = "BLOCKED"
 
 
+class Domain(StrEnum):
+    """Who owns a cause: the failure domains of a site."""
+
+    HOST = "host"
+    PCIE = "pcie"
+    FABRIC = "fabric"
+    DATA_PLANE = "data_plane"
+    STORAGE = "storage"
+    RUNTIME = "runtime"
+    SCHEDULER = "scheduler"
+    APPLICATION = "application"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One answer.
@@ -29,18 +43,27 @@ class Finding:
         verdict: the answer.
         found: what was seen, in words.
         remedy: the command or step that mends it; empty when nothing needs mending.
+        subject: what it is about, as a path such as ``node/gpu001/mlx5_0``; empty for all.
+        domain: who owns the cause; nothing for checks outside a catalogue.
+        evidence: ids of what proves it.
+        blocked_by: root causes of a BLOCKED answer, as checks.
     """
 
     check: str
     verdict: Verdict
     found: str
     remedy: str = ""
+    subject: str = ""
+    domain: Domain | None = None
+    evidence: tuple[str, ...] = ()
+    blocked_by: tuple[str, ...] = ()
 
 
-def exit_code(verdicts: tuple[Verdict, ...]) -> int:
+def exit_code(verdicts: Iterable[Verdict]) -> int:
     """Return the exit code for a set of answers: 0 fine, 1 any FAIL, 5 not FAIL but not known."""
-    if Verdict.FAIL in verdicts:
+    found = set(verdicts)
+    if Verdict.FAIL in found:
         return 1
-    if Verdict.UNKNOWN in verdicts or Verdict.BLOCKED in verdicts:
+    if Verdict.UNKNOWN in found or Verdict.BLOCKED in found:
         return 5
     return 0

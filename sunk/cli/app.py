@@ -39,6 +39,7 @@ COMMANDS = (
     Lazy(name="cluster", module="sunk.cli.cluster", help="Slurm clusters: ready, or why not."),
     Lazy(name="demo", module="sunk.cli.demo", help="From nothing to a checked MPI result."),
     Lazy(name="doctor", module="sunk.cli.doctor", help="Say what is missing, and what mends it."),
+    Lazy(name="fabric", module="sunk.cli.fabric", help="RDMA, SR-IOV and SHARP paths, checked."),
     Lazy(name="job", module="sunk.cli.job", help="Jobs from templates: render, submit, follow."),
     Lazy(name="node", module="sunk.cli.node", help="Slurm nodes with their Pods and jobs."),
     Lazy(name="plan", module="sunk.cli.plan", help="Say what the bridge would do now."),

@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, lint, placement
+from tests.bench import bridge, fabric, lint, placement
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -208,6 +208,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when a limit is missed")
     parser.add_argument("--bridge", action="store_true", help="measure the bridge only")
+    parser.add_argument("--fabric", action="store_true", help="measure the fabric validator only")
     parser.add_argument("--cold", action="store_true", help="measure the first start too")
     options = parser.parse_args()
     figures: list[Figure] = []
@@ -222,15 +223,18 @@ def main() -> int:
     if options.cold:
         take(cold_start())
     if not options.bridge:
+        take(fabric.figures())
+    if not options.bridge and not options.fabric:
         take(placement.figures())
         take(lint.figures())
         take(slurm_clients())
         take(starts())
-    with slurm_on_kubernetes() as site:
-        if not options.bridge:
-            take(ready_to_idle(site))
-            take(no_op_jobs(site))
-        take(bridge.figures(site))
+    if not options.fabric:
+        with slurm_on_kubernetes() as site:
+            if not options.bridge:
+                take(ready_to_idle(site))
+                take(no_op_jobs(site))
+            take(bridge.figures(site))
     missed = [figure.name for figure in figures if figure.verdict == "MISSED"]
     print(
         f"{len(figures)} figures, {len(missed)} missed{': ' if missed else ''}{', '.join(missed)}"

@@ -58,8 +58,8 @@ def offered(line: str, home: Path) -> list[str]:
         (
             "sunk ",
             [
-                *("bridge", "bundle", "cluster", "demo", "doctor", "job", "local", "node"),
-                *("plan", "profile", "topology", "version"),
+                *("bridge", "bundle", "cluster", "demo", "doctor", "fabric", "job", "local"),
+                *("node", "plan", "profile", "topology", "version"),
             ],
         ),
         ("sunk local k", ["kubeconfig", "kubectl"]),

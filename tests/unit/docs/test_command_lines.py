@@ -106,7 +106,8 @@ def made_by(line: Line) -> list[list[str]]:
 def advice() -> list[Line]:
     """Return what messages tell people to type: hints and remedies, values as one word."""
     found = []
-    for file in sorted((ROOT / "sunk").rglob("*.py")):
+    roots = (ROOT / name for name in ("sunk", "fabric", "jobs", "validation"))
+    for file in sorted(one for root in roots for one in root.rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
             if not isinstance(call, ast.Call):
                 continue

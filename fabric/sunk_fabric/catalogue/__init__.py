@@ -1,0 +1,1 @@
+"""The catalogue of checks as data, one module for every group."""

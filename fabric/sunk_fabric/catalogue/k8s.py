@@ -1,0 +1,136 @@
+"""Checks of Multus and the data plane of Pods."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import MULTI_NETWORK, rows_of
+
+_row = rows_of("k8s", Domain.DATA_PLANE)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "nad.valid",
+        "Attachments can be read",
+        proves="a definition parses and its plugin is installed",
+        reads="NetworkAttachmentDefinition, /opt/cni/bin",
+        rule="bad JSON or a missing plugin is FAIL",
+        remedy="mend the definition",
+        source=MULTI_NETWORK,
+    ),
+    _row(
+        "nad.resource",
+        "Attachments name a resource that exists",
+        proves="a Pod with it can be scheduled",
+        reads="NetworkAttachmentDefinition, Node allocatable",
+        rule="a resource that no Node has is FAIL",
+        remedy="name of the resource",
+        source=MULTI_NETWORK,
+    ),
+    _row(
+        "nad.rdma_chain",
+        "RDMA device moves with the interface",
+        proves="in exclusive mode the Pod gets the device",
+        reads="NetworkAttachmentDefinition",
+        rule="no rdma plugin in the chain is FAIL",
+        remedy="add the rdma plugin",
+    ),
+    _row(
+        "pod.request_match",
+        "Pods ask once for each network",
+        proves="requests and attachments agree",
+        reads="Pod",
+        rule="other counts are FAIL",
+        remedy="the resources injector",
+    ),
+    _row(
+        "pod.network_status",
+        "Every network is attached",
+        proves="the Pod has the interfaces that it asked for",
+        reads="annotations networks and network-status",
+        rule="a missing one is FAIL; one without device information is WARN",
+        remedy="the plugin's log on the node",
+        source=MULTI_NETWORK,
+    ),
+    _row(
+        "pod.device_env",
+        "One device by three names",
+        proves="environment, annotation and interface name the same device",
+        reads="PCIDEVICE_*, network-status, sysfs in the Pod",
+        rule="a difference is FAIL",
+        remedy="versions of device plugin and CNI plugin",
+    ),
+    _row(
+        "pod.rdma_visible",
+        "Exactly the granted devices",
+        proves="a Pod can open its RDMA devices and no others",
+        reads="ibv_devices in the Pod",
+        rule="none is FAIL; more in exclusive mode is FAIL",
+        remedy="mode of the device plugin",
+    ),
+    _row(
+        "pod.gid_mtu",
+        "GID and MTU inside the Pod",
+        proves="what holds on the host holds in the Pod",
+        reads="sysfs in the Pod",
+        rule="as roce.gid.v2 and roce.mtu.path",
+        remedy="as there",
+    ),
+    _row(
+        "pod.memlock",
+        "Memory may be locked in the Pod",
+        proves="jobs in the Pod can register memory",
+        reads="ulimit -l in the Pod",
+        rule="a limit is FAIL",
+        remedy="capability IPC_LOCK, or the runtime's limit",
+    ),
+    _row(
+        "pod.shm",
+        "Enough shared memory",
+        proves="several processes of a job can share",
+        reads="df /dev/shm in the Pod",
+        rule="64 MiB is FAIL for jobs of several processes",
+        remedy="emptyDir of medium Memory",
+    ),
+    _row(
+        "pod.stack",
+        "The image has the RDMA libraries",
+        proves="programs find verbs",
+        reads="libraries in the Pod, NCCL log",
+        rule="missing is FAIL",
+        remedy="the image",
+        owner=Domain.RUNTIME,
+    ),
+    _row(
+        "pod.rping",
+        "Pods reach each other with RDMA",
+        proves="the path works, not only the interface",
+        reads="rping, ib_write_bw between Pods",
+        rule="an error is FAIL",
+        remedy="namespace mode, GID",
+    ),
+    _row(
+        "dra.claims",
+        "Claims tell the truth",
+        proves="attributes of claimed devices are those of the hardware",
+        reads="ResourceSlice, ResourceClaim",
+        rule="a wrong attribute is FAIL",
+        remedy="restart the driver",
+    ),
+    _row(
+        "operator.state",
+        "Operators are ready",
+        proves="what configures the nodes has finished",
+        reads="NicClusterPolicy, SriovOperatorConfig",
+        rule="not ready is FAIL",
+        remedy="its log",
+    ),
+    _row(
+        "control_vs_hardware",
+        "Kubernetes counts what is there",
+        proves="labels and allocatable agree with the hardware",
+        reads="Node, inventory",
+        rule="fewer than the hardware has is FAIL",
+        remedy="drain the node",
+    ),
+)

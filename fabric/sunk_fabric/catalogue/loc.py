@@ -1,0 +1,71 @@
+"""Checks of locality between GPUs, adapters and processors."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import KERNEL, NCCL_DOCS, rows_of
+
+_row = rows_of("loc", Domain.PCIE)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "topo.matrix",
+        "Each GPU has a near adapter",
+        proves="traffic of a GPU takes one PCIe bridge",
+        reads="nvidia-smi topo -m",
+        rule="a GPU whose nearest adapter is farther than PXB is FAIL",
+        remedy="slot; topology of the virtual machine",
+        source=NCCL_DOCS,
+    ),
+    _row(
+        "topo.sysfs",
+        "The PCI tree agrees",
+        proves="locality from two sources is the same",
+        reads="sysfs",
+        rule="a difference is UNKNOWN",
+        remedy="none",
+    ),
+    _row(
+        "numa",
+        "Adapters know their NUMA node",
+        proves="the kernel can place memory near them",
+        reads="sysfs_rdma",
+        rule="unknown (-1) is WARN",
+        remedy="firmware",
+        source=KERNEL,
+    ),
+    _row(
+        "pod.gpu_nic",
+        "Devices of a Pod are near each other",
+        proves="what a Pod gets works together",
+        reads="Pod, sysfs",
+        rule="farther than declared is FAIL",
+        remedy="dynamic resource allocation, or whole nodes",
+    ),
+    _row(
+        "rank.nic",
+        "Each rank uses its own adapter",
+        proves="no rank crosses processors to reach the fabric",
+        reads="NCCL log",
+        rule="an adapter at SYS is FAIL",
+        remedy="NCCL_IB_HCA; the topology file",
+    ),
+    _row(
+        "task.cpu",
+        "Tasks run near their devices",
+        proves="no task crosses processors",
+        reads="Slurm, taskset",
+        rule="off its NUMA node is WARN",
+        remedy="Cores in gres.conf",
+        owner=Domain.SCHEDULER,
+    ),
+    _row(
+        "nvlink.fabric",
+        "NVLink domain is complete",
+        proves="GPUs of a rack are one domain",
+        reads="nvidia-smi",
+        rule="in progress, or two domains, is FAIL",
+        remedy="fabric manager, IMEX",
+    ),
+)

@@ -1,0 +1,135 @@
+"""Checks of collectives: the way that data went, and how fast."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import DERIVED, NCCL_DOCS, rows_of
+
+_row = rows_of("nccl", Domain.RUNTIME)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "path.network",
+        "The intended network",
+        proves="every process uses RDMA",
+        reads="NCCL log",
+        rule="Socket, or another network than declared, is FAIL whatever the bandwidth; none "
+        "told is UNKNOWN",
+        remedy="devices in the image; NCCL_IB_HCA",
+        source=NCCL_DOCS,
+    ),
+    _row(
+        "path.gdr",
+        "GPUDirect on every channel",
+        proves="no channel is staged through host memory",
+        reads="NCCL log",
+        rule="a channel between nodes without it is FAIL; none seen is UNKNOWN",
+        remedy="nvidia-peermem or dma-buf; pcie.acs",
+        source=NCCL_DOCS,
+        depends_on=("nccl.path.network",),
+        owner=Domain.PCIE,
+    ),
+    _row(
+        "path.hcas",
+        "All compute adapters and no others",
+        proves="every rail carries its share",
+        reads="NCCL log",
+        rule="a missing or foreign adapter is FAIL; without a declared list, another set than "
+        "most processes have",
+        remedy="NCCL_IB_HCA",
+        source=NCCL_DOCS,
+        depends_on=("nccl.path.network",),
+    ),
+    _row(
+        "path.algorithm",
+        "The algorithm is known",
+        proves="a figure can be read as one of the wire",
+        reads="NCCL log",
+        rule="not told is UNKNOWN",
+        remedy="NCCL_DEBUG_SUBSYS with TUNING",
+        source=NCCL_DOCS,
+        depends_on=("nccl.path.network",),
+    ),
+    _row(
+        "values",
+        "Results are right",
+        proves="no value was wrong",
+        reads="nccl-tests",
+        rule="a wrong value is FAIL; not checked is UNKNOWN",
+        remedy="stop using these nodes: data corruption outranks bandwidth",
+        source="nccl-tests",
+    ),
+    _row(
+        "bandwidth.node",
+        "Within a node",
+        proves="NVLink gives what it should",
+        reads="nccl-tests on one node",
+        rule="below the floor of the GPU model is FAIL",
+        remedy="NVLink",
+        depends_on=("nccl.values",),
+    ),
+    _row(
+        "bandwidth.scale",
+        "Between nodes",
+        proves="collectives give what the adapters can carry",
+        reads="nccl-tests on several nodes, with the NCCL log of the same run",
+        rule="ring bus bandwidth below 0.80 of adapters x rate is FAIL, below 0.85 WARN; "
+        "without proof of the path UNKNOWN",
+        remedy="pairs, rails, then congestion",
+        source=DERIVED,
+        depends_on=("nccl.path.network", "nccl.path.gdr", "nccl.values"),
+        owner=Domain.FABRIC,
+    ),
+    _row(
+        "bandwidth.variance",
+        "Stable",
+        proves="runs agree with each other",
+        reads="nccl-tests, repeated",
+        rule="variation above 5 % is WARN, above 10 % FAIL",
+        remedy="heat, congestion",
+    ),
+    _row(
+        "hang",
+        "Ends in time",
+        proves="collectives complete",
+        reads="wall time, RAS",
+        rule="longer than its budget is FAIL",
+        remedy="ask RAS which rank waits",
+    ),
+    _row(
+        "errors",
+        "No fault was reported",
+        proves="no transfer failed",
+        reads="NCCL log",
+        rule="a warning or a failed completion is FAIL",
+        remedy="the adapter and peer that the line names",
+        source=NCCL_DOCS,
+        owner=Domain.FABRIC,
+    ),
+    _row(
+        "env.clean",
+        "No stray tuning",
+        proves="nobody left settings that slow jobs down",
+        reads="NCCL log",
+        rule="switches that disable RDMA, P2P or shared memory are FAIL; a fixed GID index is WARN",
+        remedy="unset them",
+        source=NCCL_DOCS,
+    ),
+    _row(
+        "mpi.bandwidth",
+        "MPI at rate",
+        proves="MPI uses the fabric",
+        reads="OSU or IMB",
+        rule="below the generation's floor is FAIL",
+        remedy="transport of the MPI library",
+    ),
+    _row(
+        "mpi.latency",
+        "MPI latency",
+        proves="MPI uses the fabric",
+        reads="OSU or IMB",
+        rule="above the generation's ceiling is FAIL",
+        remedy="transport of the MPI library",
+    ),
+)

@@ -1,0 +1,36 @@
+"""Checks of container runtimes and launchers."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import rows_of
+
+_row = rows_of("runtime", Domain.RUNTIME)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "gpu_container",
+        "GPUs in containers",
+        proves="a container sees the GPUs that it was given",
+        reads="probe in a container",
+        rule="too few is FAIL",
+        remedy="container toolkit",
+    ),
+    _row(
+        "pmi",
+        "Ranks find each other",
+        proves="jobs start at size",
+        reads="srun --mpi=list, probe",
+        rule="a failure is FAIL",
+        remedy="PMIx",
+    ),
+    _row(
+        "imex",
+        "Memory domain is up",
+        proves="GPUs of a rack can share memory",
+        reads="nvidia-imex-ctl",
+        rule="not up is FAIL",
+        remedy="IMEX service",
+    ),
+)

@@ -1,0 +1,120 @@
+"""Checks of in-network reduction (SHARP)."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check, Proof
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import NCCL_DOCS, rows_of
+
+_row = rows_of("sharp", Domain.FABRIC)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "prereq",
+        "The hardware can",
+        proves="cards, switches and NCCL can reduce in the network",
+        reads="devices, plugin",
+        rule="missing is SKIP with the reason",
+        remedy="none",
+    ),
+    _row(
+        "am.running",
+        "One aggregation manager",
+        proves="trees are made and kept",
+        reads="sharp_cmd, UFM",
+        rule="none is FAIL where declared",
+        remedy="start it; sharp_enabled of the subnet manager",
+        depends_on=("sharp.prereq",),
+    ),
+    _row(
+        "an.count",
+        "Every switch aggregates",
+        proves="each switch has its aggregation node",
+        reads="ibnetdiscover",
+        rule="fewer than switches is FAIL where declared; none and not declared is SKIP",
+        remedy="switch firmware; subnet manager",
+        proof=Proof.SIMULATED,
+        depends_on=("ib.guid.unique",),
+    ),
+    _row(
+        "trees",
+        "Trees exist",
+        proves="reductions have a tree to run on",
+        reads="ibdiagnet",
+        rule="none is FAIL",
+        remedy="dynamic_tree_algorithm",
+        depends_on=("sharp.prereq",),
+    ),
+    _row(
+        "hello",
+        "A host can reduce",
+        proves="a job can be set up and a barrier runs",
+        reads="sharp_hello",
+        rule="anything but passed is FAIL",
+        remedy="the aggregation manager's log",
+        depends_on=("sharp.prereq",),
+    ),
+    _row(
+        "per_rail",
+        "On every rail",
+        proves="each adapter can reduce",
+        reads="sharp_hello per adapter",
+        rule="one that cannot is FAIL",
+        remedy="as sharp.hello",
+        depends_on=("sharp.prereq",),
+    ),
+    _row(
+        "reservation",
+        "Tenants have their share",
+        proves="the tenant's nodes are covered",
+        reads="UFM",
+        rule="missing is FAIL in reservation mode",
+        remedy="reservation",
+        depends_on=("sharp.prereq",),
+    ),
+    _row(
+        "nccl.used",
+        "Collectives use it",
+        proves="what was measured ran in the network",
+        reads="NCCL log",
+        rule="asked for and not used is FAIL; not asked for is SKIP",
+        remedy="NCCL_COLLNET_ENABLE; threshold of nodes",
+        source=NCCL_DOCS,
+        owner=Domain.RUNTIME,
+    ),
+    _row(
+        "nccl.gain",
+        "It helps",
+        proves="reductions are faster with than without",
+        reads="all_reduce_perf twice",
+        rule="algorithm bandwidth below that without is WARN",
+        remedy="tree, algorithm",
+        owner=Domain.RUNTIME,
+    ),
+    _row(
+        "dtype",
+        "Data types are supported",
+        proves="the workload's types reduce in the network",
+        reads="plugin",
+        rule="an unsupported one is WARN",
+        remedy="plugin's version",
+        owner=Domain.RUNTIME,
+    ),
+    _row(
+        "mpi",
+        "MPI uses it",
+        proves="MPI reductions run in the network",
+        reads="osu_allreduce",
+        rule="an error in forced mode is FAIL",
+        remedy="HCOLL settings",
+        owner=Domain.RUNTIME,
+    ),
+    _row(
+        "failover",
+        "It outlives its manager",
+        proves="reductions go on after the manager's failover",
+        reads="drill",
+        rule="longer than declared is FAIL",
+        remedy="high availability",
+    ),
+)

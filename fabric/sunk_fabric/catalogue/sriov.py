@@ -1,0 +1,125 @@
+"""Checks of SR-IOV: from policy to virtual function."""
+
+from __future__ import annotations
+
+from sunk.assess.check import Check
+from sunk.assess.verdict import Domain
+from sunk_fabric.catalogue.row import KUBERNETES, SRIOV_OPERATOR, rows_of
+
+_row = rows_of("sriov", Domain.DATA_PLANE)
+
+CHECKS: tuple[Check, ...] = (
+    _row(
+        "policy.selects",
+        "Policies select cards",
+        proves="each policy has a card on each node that it means",
+        reads="SriovNetworkNodePolicy, SriovNetworkNodeState",
+        rule="none is FAIL; two policies for one range are FAIL",
+        remedy="selector or priority of the policy",
+        source=SRIOV_OPERATOR,
+    ),
+    _row(
+        "state.sync",
+        "Nodes are in the state that was asked for",
+        proves="the operator has done its work on the node",
+        reads="SriovNetworkNodeState",
+        rule="Failed, or an error, is FAIL; InProgress is UNKNOWN; no state is UNKNOWN",
+        remedy="look at the operator's log on the node; a drain may be refused",
+        source=SRIOV_OPERATOR,
+    ),
+    _row(
+        "vf.count",
+        "As many functions as asked for",
+        proves="spec, status and list of functions agree",
+        reads="SriovNetworkNodeState",
+        rule="any difference is FAIL",
+        remedy="firmware: NUM_OF_VFS and SRIOV_EN; then a reboot",
+        source=SRIOV_OPERATOR,
+        depends_on=("sriov.state.sync",),
+        explained_by=("sriov.vf.total",),
+    ),
+    _row(
+        "vf.total",
+        "The firmware allows them",
+        proves="the card can have as many functions as asked for",
+        reads="SriovNetworkNodeState",
+        rule="more asked for than allowed is FAIL",
+        remedy="mstconfig: NUM_OF_VFS",
+        source=SRIOV_OPERATOR,
+    ),
+    _row(
+        "vf.rdma",
+        "Functions have RDMA devices",
+        proves="a Pod that gets one can use verbs",
+        reads="infiniband folder of each function",
+        rule="a function without one is FAIL where the policy wants RDMA",
+        remedy="rebind the driver",
+    ),
+    _row(
+        "vf.ib_guid",
+        "Functions have GUIDs",
+        proves="the subnet manager can configure them",
+        reads="ip -d link, node GUID in the Pod",
+        rule="all zero is FAIL",
+        remedy="ib-kubernetes, or the operator's setting; rebind",
+    ),
+    _row(
+        "vf.link",
+        "Functions are up",
+        proves="the Pod's port is active",
+        reads="sysfs in the Pod",
+        rule="Down is FAIL",
+        remedy="virtualization in the subnet manager; link state of the function",
+    ),
+    _row(
+        "vf.mtu",
+        "Functions have the policy's MTU",
+        proves="Pods send packets of the designed size",
+        reads="SriovNetworkNodeState",
+        rule="below the policy's is FAIL",
+        remedy="policy; rebind",
+        source=SRIOV_OPERATOR,
+        depends_on=("sriov.state.sync",),
+    ),
+    _row(
+        "vf.trust",
+        "Trust and spoof check as designed",
+        proves="Pods cannot pose as others",
+        reads="ip -d -j link",
+        rule="other than declared is FAIL",
+        remedy="SriovNetwork",
+    ),
+    _row(
+        "eswitch",
+        "Mode of the embedded switch",
+        proves="offloads work as designed",
+        reads="SriovNetworkNodeState, devlink",
+        rule="other than declared is FAIL",
+        remedy="policy",
+    ),
+    _row(
+        "resource.advertised",
+        "Kubernetes offers all functions",
+        proves="every function can be given to a Pod",
+        reads="Node allocatable",
+        rule="fewer than functions is FAIL; more is a stale plugin",
+        remedy="selector of the device plugin; restart it",
+        source=KUBERNETES,
+    ),
+    _row(
+        "resource.health",
+        "No function is hidden as unhealthy",
+        proves="capacity is usable",
+        reads="Node capacity and allocatable",
+        rule="a difference is FAIL",
+        remedy="link of the function",
+    ),
+    _row(
+        "numa.advertised",
+        "Locality reaches the kubelet",
+        proves="the kubelet can align cards with cores",
+        reads="device plugin's configuration",
+        rule="excluded for GPU roles is WARN",
+        remedy="excludeTopology of the policy",
+    ),
+)

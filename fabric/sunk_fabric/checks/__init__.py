@@ -1,0 +1,1 @@
+"""The catalogue of checks, and the functions that answer them; pure."""

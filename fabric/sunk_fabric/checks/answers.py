@@ -1,0 +1,78 @@
+"""How judge functions answer: words made safe to show, and no answer from unsound text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from sunk.assess.judge import Answer
+from sunk.assess.verdict import Verdict
+from sunk_fabric import subjects
+from sunk_fabric.facts import Facts, Parser, Reading
+from sunk_fabric.parse.formats import BY_NAME
+from sunk_fabric.parse.text import printable
+
+T = TypeVar("T")
+WORDS_LIMIT = 600
+ENDS_WELL = {"ibqueryerrors": frozenset({0, 1})}
+"""Format -> exit codes after which its output is whole; 0 for all others."""
+
+
+def said(
+    verdict: Verdict,
+    found: str,
+    subject: str,
+    *readings: Reading[Any],
+    touches: Iterable[str] = (),
+    remedy: str = "",
+) -> Answer:
+    """Return an answer whose foreign text cannot reach a terminal as it is."""
+    return Answer(
+        verdict=verdict,
+        found=printable(found, WORDS_LIMIT),
+        subject=subject,
+        evidence=tuple(one.evidence for one in readings),
+        touches=tuple(touches),
+        remedy=printable(remedy, WORDS_LIMIT) if remedy else "",
+    )
+
+
+def place(reading: Reading[Any]) -> str:
+    """Return the subject of a whole reading: its host, or the fabric."""
+    return subjects.node(reading.host) if reading.host else subjects.FABRIC
+
+
+def trouble(reading: Reading[Any]) -> str:
+    """Return why no verdict may rest on a reading; empty when one may."""
+    if reading.parsed.trouble:
+        return f"{reading.path}: {reading.parsed.trouble}"
+    well = ENDS_WELL.get(reading.format, frozenset({0}))
+    if reading.exit_code is not None and reading.exit_code not in well:
+        return f"{reading.path}: the command ended with exit code {reading.exit_code}"
+    return ""
+
+
+def missing(*parsers: Parser[Any]) -> Answer:
+    """Return the answer for outputs that nobody collected."""
+    commands = " or ".join(BY_NAME[one.__module__.rpartition(".")[2]].command for one in parsers)
+    return Answer(verdict=Verdict.UNKNOWN, found=f"no output of {commands}")
+
+
+def each(
+    facts: Facts, parser: Parser[T], judge: Callable[[Reading[T]], Iterable[Answer]]
+) -> Iterator[Answer]:
+    """Ask about every sound reading; unsound ones are UNKNOWN with what is wrong with them."""
+    readings = facts.of(parser)
+    if not readings:
+        yield missing(parser)
+    for one in readings:
+        wrong = trouble(one)
+        if wrong:
+            yield said(Verdict.UNKNOWN, wrong, place(one), one)
+        else:
+            yield from judge(one)
+
+
+def sound(facts: Facts, parser: Parser[T]) -> tuple[Reading[T], ...]:
+    """Return the readings that a verdict may rest on."""
+    return tuple(one for one in facts.of(parser) if not trouble(one))

@@ -1,0 +1,219 @@
+"""The fabric's cables, from one scan, and against a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from sunk.assess.judge import Answer
+from sunk.assess.verdict import Verdict
+from sunk_fabric import subjects
+from sunk_fabric.checks.answers import missing, said, trouble
+from sunk_fabric.facts import Facts
+from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.topology.audit import Audit
+from sunk_fabric.topology.capacity import Flow
+from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.intended import compare
+
+TOLERANCE = 1.001
+"""Of the declared oversubscription: rates are rounded."""
+_PLAN = frozenset({DefectKind.MISSING_SWITCH, DefectKind.MISSING_HOST, DefectKind.MISSING_HCA})
+_NOTED = frozenset({DefectKind.HOSTS_EXCHANGED, DefectKind.RENAMED})
+
+
+def _asked(facts: Facts, judge: Callable[[Audit], Iterable[Answer]]) -> Iterator[Answer]:
+    scan = facts.scan
+    if scan is None:
+        yield missing(ibnetdiscover.parse)
+        return
+    wrong = trouble(scan)
+    if wrong or facts.audit is None:
+        yield said(Verdict.UNKNOWN, wrong, subjects.FABRIC, scan)
+        return
+    if not facts.audit.fabric.hcas:
+        yield said(Verdict.UNKNOWN, "the scan has no adapter", subjects.FABRIC, scan)
+        return
+    yield from judge(facts.audit)
+
+
+def _defects(facts: Facts, fine: Callable[[Audit], str], *kinds: DefectKind) -> Iterator[Answer]:
+    def judge(found: Audit) -> Iterator[Answer]:
+        defects = found.of_kind(*kinds)
+        yield from (_defect(facts, one) for one in defects)
+        if not defects:
+            assert facts.scan is not None
+            yield said(Verdict.PASS, fine(found), subjects.FABRIC, facts.scan)
+
+    yield from _asked(facts, judge)
+
+
+def _defect(facts: Facts, one: Defect, verdict: Verdict = Verdict.FAIL) -> Answer:
+    assert facts.scan is not None
+    places = (one.subject, *one.touches)
+    touches = (*one.touches, *(subjects.in_fabric(place) for place in places))
+    return said(verdict, one.found, one.subject, facts.scan, touches=touches, remedy=one.remedy)
+
+
+def guids(facts: Facts) -> Iterator[Answer]:
+    """No GUID at two nodes."""
+    yield from _defects(
+        facts,
+        lambda found: f"{len(found.fabric.hcas) + len(found.fabric.switches)} GUIDs",
+        DefectKind.DUPLICATE_GUID,
+    )
+
+
+def descriptions(facts: Facts) -> Iterator[Answer]:
+    """Every adapter names host and device, once."""
+    yield from _defects(
+        facts, lambda found: f"{len(found.fabric.hcas)} adapters", DefectKind.BAD_DESCRIPTION
+    )
+
+
+def levels(facts: Facts) -> Iterator[Answer]:
+    """A tree."""
+    yield from _defects(
+        facts,
+        lambda found: f"{found.levels.top} levels, {len(found.fabric.switches)} switches",
+        DefectKind.SAME_LEVEL,
+        DefectKind.LOOP,
+        DefectKind.HOST_ON_SPINE,
+    )
+
+
+def degraded(facts: Facts) -> Iterator[Answer]:
+    """Cables as fast as their class; a class without a usual rate cannot be judged."""
+    yield from _defects(
+        facts,
+        lambda found: f"{len(found.fabric.links)} cables",
+        DefectKind.DEGRADED,
+        DefectKind.ENDS_DISAGREE,
+    )
+    if facts.audit is not None and facts.scan is not None:
+        for words in facts.audit.mixed_rates:
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, facts.scan)
+
+
+def uniform(facts: Facts) -> Iterator[Answer]:
+    """As many cables between any two switches of a group."""
+    yield from _defects(
+        facts,
+        lambda found: f"{len(found.groups.groups)} groups",
+        DefectKind.MISSING_LINK,
+        DefectKind.EXTRA_LINK,
+        DefectKind.MOVED_LINK,
+        DefectKind.SWAPPED_LINKS,
+    )
+    if facts.audit is not None and facts.scan is not None:
+        for group in facts.audit.groups.irregular:
+            names = ", ".join(facts.audit.fabric.name(guid) for guid in group.upper[:3])
+            words = f"no usual number of cables to {names} from level {group.level}"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, facts.scan)
+
+
+def rails(facts: Facts) -> Iterator[Answer]:
+    """Adapters at the leaves of their rails and units."""
+
+    def words(found: Audit) -> str:
+        count = len(found.placement.rails)
+        return f"{count or 'no'} rails, {len(found.placement.units)} scalable units"
+
+    yield from _defects(
+        facts,
+        words,
+        DefectKind.SWAPPED_HCAS,
+        DefectKind.WRONG_RAIL,
+        DefectKind.WRONG_UNIT,
+        DefectKind.MISSING_HCA,
+    )
+
+
+def planes(facts: Facts) -> Iterator[Answer]:
+    """Parts without a cable between them are alike."""
+    yield from _defects(
+        facts, lambda found: f"{len(found.planes)} planes", DefectKind.UNLIKE_PLANES
+    )
+
+
+def nonblocking(facts: Facts) -> Iterator[Answer]:
+    """Down to up, and the flow between halves, within the declared oversubscription."""
+    declared = facts.expected.oversubscription
+
+    def judge(found: Audit) -> Iterator[Answer]:
+        assert facts.scan is not None
+        over = [one for one in found.subscriptions if one.ratio > declared * TOLERANCE]
+        for one in over:
+            subject = subjects.switch(found.fabric.name(one.switch))
+            words = (
+                f"{one.down_gbit_per_s:g} Gb/s down and {one.up_gbit_per_s:g} up:"
+                f" {one.ratio:.2f} to 1, {declared:g} declared"
+            )
+            touches = (subjects.FABRIC,)
+            yield said(Verdict.FAIL, words, subject, facts.scan, touches=touches)
+        short = [one for one in found.flows if _is_short(one, declared)]
+        if over:
+            return
+        for flow in short:
+            cut = "; ".join(f"{low} to {high}" for low, high in flow.cut[:4])
+            words = (
+                f"{flow.name}: {flow.possible_gbit_per_s:g} of {flow.offered_gbit_per_s:g}"
+                f" Gb/s, limited at {cut}"
+            )
+            yield said(Verdict.FAIL, words, subjects.FABRIC, facts.scan)
+        if not short:
+            worst = max((one.ratio for one in found.subscriptions), default=1.0)
+            words = f"{worst:.2f} to 1 at most, {len(found.flows)} flows are whole"
+            yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
+
+    yield from _asked(facts, judge)
+
+
+def _is_short(flow: Flow, declared: float) -> bool:
+    return flow.possible_gbit_per_s * declared * TOLERANCE < flow.offered_gbit_per_s
+
+
+def complete(facts: Facts) -> Iterator[Answer]:
+    """Every node of the plan is there."""
+    yield from _against_plan(facts, lambda one: one.kind in _PLAN)
+
+
+def intended(facts: Facts) -> Iterator[Answer]:
+    """Every cable is where the plan says."""
+    yield from _against_plan(facts, lambda one: one.kind not in _PLAN)
+
+
+def _against_plan(facts: Facts, wanted: Callable[[Defect], bool]) -> Iterator[Answer]:
+    def judge(found: Audit) -> Iterator[Answer]:
+        assert facts.scan is not None
+        if facts.intended is None:
+            words = "there is no plan to compare with"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, facts.scan)
+            return
+        if not facts.intended:
+            yield said(Verdict.UNKNOWN, "the plan is empty", subjects.FABRIC, facts.scan)
+            return
+        defects = [one for one in compare(found.fabric, facts.intended) if wanted(one)]
+        for one in defects:
+            yield _defect(facts, one, Verdict.WARN if one.kind in _NOTED else Verdict.FAIL)
+        if not defects:
+            words = f"{len(facts.intended)} planned cables"
+            yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
+
+    yield from _asked(facts, judge)
+
+
+def aggregation(facts: Facts) -> Iterator[Answer]:
+    """An aggregation node for every switch, where SHARP was bought."""
+
+    def judge(found: Audit) -> Iterator[Answer]:
+        assert facts.scan is not None
+        count, switches = len(found.fabric.aggregation_nodes), len(found.fabric.switches)
+        if not count and not facts.expected.sharp:
+            words = "no aggregation nodes, and SHARP is not declared"
+            yield said(Verdict.SKIP, words, subjects.FABRIC, facts.scan)
+            return
+        words = f"{count} aggregation nodes, {switches} switches"
+        verdict = Verdict.PASS if count >= switches else Verdict.FAIL
+        yield said(verdict, words, subjects.FABRIC, facts.scan)
+
+    yield from _asked(facts, judge)

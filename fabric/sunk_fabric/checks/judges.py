@@ -1,0 +1,121 @@
+"""Which function answers which check, and the catalogue that a site is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sunk.assess.check import Check
+from sunk.assess.graph import with_dependencies
+from sunk.assess.judge import Answer, Catalogue, JudgeFunction
+from sunk.assess.verdict import Verdict
+from sunk.errors import InputError
+from sunk_fabric.catalogue.all import CHECKS
+from sunk_fabric.checks import (
+    collectives,
+    evidence,
+    fabric,
+    host,
+    locality,
+    pairs,
+    pcie,
+    ports,
+    roce,
+    sriov,
+    subnet,
+)
+from sunk_fabric.facts import Facts
+
+JUDGES: Mapping[str, JudgeFunction[Facts]] = {
+    "evidence.identity": evidence.identity,
+    "evidence.known": evidence.known,
+    "evidence.sound": evidence.sound,
+    "host.limits.memlock": host.memlock,
+    "host.modules": host.modules,
+    "ib.counters.fabric": subnet.errors,
+    "ib.guid.unique": fabric.guids,
+    "ib.link.degraded": fabric.degraded,
+    "ib.link.state": subnet.states,
+    "ib.nodedesc.sane": fabric.descriptions,
+    "ib.nodes.complete": fabric.complete,
+    "ib.sm.master": subnet.master,
+    "ib.sm.routing": subnet.routing,
+    "ib.topology.intended": fabric.intended,
+    "ib.topology.levels": fabric.levels,
+    "ib.topology.nonblocking": fabric.nonblocking,
+    "ib.topology.planes": fabric.planes,
+    "ib.topology.rails": fabric.rails,
+    "ib.topology.uniform": fabric.uniform,
+    "loc.numa": locality.numa,
+    "loc.topo.matrix": locality.matrix,
+    "nccl.env.clean": collectives.environment,
+    "nccl.errors": collectives.errors,
+    "nccl.path.algorithm": collectives.algorithm,
+    "nccl.path.gdr": collectives.gdr,
+    "nccl.path.hcas": collectives.adapters,
+    "nccl.path.network": collectives.network,
+    "nccl.values": collectives.values,
+    "pcie.acs": pcie.access_control,
+    "pcie.link.hca": pcie.link,
+    "pcie.max_read_request": pcie.read_request,
+    "pcie.relaxed_ordering": pcie.relaxed_ordering,
+    "rdma.counters.delta": ports.counters,
+    "rdma.device.present": ports.present,
+    "rdma.fw.uniform": ports.firmware,
+    "rdma.mtu.active": ports.mtu,
+    "rdma.netns": ports.netns,
+    "rdma.pair.bandwidth": pairs.bandwidth,
+    "rdma.pair.latency": pairs.latency,
+    "rdma.port.rate": ports.rate,
+    "rdma.port.state": ports.state,
+    "rdma.port.uniform": ports.uniform,
+    "roce.gid.v2": roce.gid,
+    "roce.ip.unique": roce.unique,
+    "roce.mtu.path": roce.mtu,
+    "sharp.an.count": fabric.aggregation,
+    "sharp.nccl.used": collectives.sharp,
+    "sriov.state.sync": sriov.sync,
+    "sriov.vf.count": sriov.count,
+    "sriov.vf.mtu": sriov.mtu,
+    "sriov.vf.total": sriov.total,
+}
+
+
+def catalogue(facts: Facts, only: Collection[str] = ()) -> Catalogue[Facts]:
+    """Return the questions that a site is asked.
+
+    Args:
+        facts: what the site says that it does not have is SKIP with its reason.
+        only: prefixes of ids; with what those checks wait for. All when empty.
+
+    Raises:
+        InputError: a prefix begins no id.
+    """
+    checks = CHECKS if not only else with_dependencies(CHECKS, _matching(CHECKS, only))
+    judges = dict(JUDGES)
+    for prefix, reason in sorted(facts.expected.not_applicable.items()):
+        for name in _matching(CHECKS, [prefix]):
+            judges[name] = _skip(reason)
+    names = {one.id for one in checks}
+    return Catalogue(checks, {name: one for name, one in judges.items() if name in names})
+
+
+def _matching(checks: Iterable[Check], prefixes: Iterable[str]) -> tuple[str, ...]:
+    names = [one.id for one in checks]
+    found: list[str] = []
+    for prefix in prefixes:
+        matching = [one for one in names if one == prefix or one.startswith(f"{prefix}.")]
+        if not matching:
+            groups = ", ".join(sorted({one.partition(".")[0] for one in names}))
+            raise InputError(
+                f"choose checks: none is called {prefix!r}, and none begins with it",
+                hint=f"groups are {groups}; sunk fabric catalogue list shows all",
+            )
+        found += matching
+    return tuple(sorted(set(found)))
+
+
+def _skip(reason: str) -> JudgeFunction[Facts]:
+    def answer(_facts: Facts) -> Iterator[Answer]:
+        yield Answer(verdict=Verdict.SKIP, found=reason)
+
+    return answer

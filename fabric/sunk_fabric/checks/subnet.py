@@ -1,0 +1,120 @@
+"""Subnet manager, port states and error counters, as infiniband-diags tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sunk.assess.judge import Answer
+from sunk.assess.verdict import Verdict
+from sunk_fabric import subjects
+from sunk_fabric.checks.answers import each, said
+from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.parse import iblinkinfo, ibqueryerrors, opensm_log, sminfo
+from sunk_fabric.parse.counters import saturated
+from sunk_fabric.parse.iblinkinfo import LinkLine
+from sunk_fabric.parse.ibqueryerrors import Errors
+from sunk_fabric.parse.opensm_log import OpensmLog
+from sunk_fabric.parse.sminfo import MASTER, SubnetManager
+
+WAITING = frozenset({"Initialize", "Armed"})
+NOTED = frozenset({"PortXmitWait", "PortRcvSwitchRelayErrors", "VL15Dropped", "QP1Dropped"})
+"""Counters that say congestion or chatter, no damage."""
+TRAFFIC = frozenset({"PortXmitData", "PortRcvData", "PortXmitPkts", "PortRcvPkts"})
+
+
+def master(facts: Facts) -> Iterator[Answer]:
+    """One master that is alive: its activity count grows between two answers."""
+    answers: list[SubnetManager] = []
+    readings: list[Reading[tuple[SubnetManager, ...]]] = []
+
+    def gather(reading: Reading[tuple[SubnetManager, ...]]) -> Iterator[Answer]:
+        answers.extend(reading.parsed.value)
+        readings.append(reading)
+        return iter(())
+
+    yield from each(facts, sminfo.parse, gather)
+    if not readings:
+        return
+    masters = [one for one in answers if one.state == MASTER]
+    places = {one.guid for one in masters}
+    if not masters:
+        yield said(Verdict.FAIL, "no subnet manager is master", subjects.FABRIC, *readings)
+    elif len(places) > 1:
+        words = f"{len(places)} masters: {', '.join(sorted(places))}"
+        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
+    elif len(masters) < 2:
+        words = "one answer does not show whether it lives: ask twice"
+        yield said(Verdict.UNKNOWN, words, subjects.FABRIC, *readings)
+    elif max(one.activity_count for one in masters) == min(one.activity_count for one in masters):
+        words = f"the master at lid {masters[0].lid} stands still"
+        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
+    else:
+        words = f"master at lid {masters[0].lid}, priority {masters[0].priority}, alive"
+        yield said(Verdict.PASS, words, subjects.FABRIC, *readings)
+
+
+def routing(facts: Facts) -> Iterator[Answer]:
+    """The last engine that configured the switches is the declared one."""
+    wanted = facts.expected.routing_engine
+
+    def judge(reading: Reading[OpensmLog]) -> Iterator[Answer]:
+        engines = reading.parsed.value.engines
+        if not engines:
+            words = "no engine has configured all switches in this log"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        elif wanted is None:
+            words = f"{engines[-1]} routes, and none is declared"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        else:
+            verdict = Verdict.PASS if engines[-1] == wanted else Verdict.FAIL
+            words = f"{engines[-1]} routes, {wanted} declared"
+            yield said(verdict, words, subjects.FABRIC, reading)
+
+    yield from each(facts, opensm_log.parse, judge)
+
+
+def states(facts: Facts) -> Iterator[Answer]:
+    """No port that has a link waits for the subnet manager."""
+
+    def judge(reading: Reading[tuple[LinkLine, ...]]) -> Iterator[Answer]:
+        waiting = [one for one in reading.parsed.value if one.state in WAITING]
+        for one in waiting:
+            words = f"port {one.port} is {one.state}, its link is up"
+            subject = subjects.switch(one.description, str(one.port))
+            touches = (subjects.in_fabric(subject),)
+            yield said(Verdict.FAIL, words, subject, reading, touches=touches)
+        active = sum(one.state == "Active" for one in reading.parsed.value)
+        if not waiting and active:
+            yield said(Verdict.PASS, f"{active} ports are active", subjects.FABRIC, reading)
+        elif not waiting:
+            yield said(Verdict.UNKNOWN, "no port is active", subjects.FABRIC, reading)
+
+    yield from each(facts, iblinkinfo.parse, judge)
+
+
+def errors(facts: Facts) -> Iterator[Answer]:
+    """No error counter beyond the thresholds that the tool was given."""
+
+    def judge(reading: Reading[Errors]) -> Iterator[Answer]:
+        found = reading.parsed.value
+        for port in found.ports:
+            counted = {name: value for name, value in port.counters.items() if name not in TRAFFIC}
+            if not counted:
+                continue
+            verdict = Verdict.WARN if set(counted) <= NOTED else Verdict.FAIL
+            words = ", ".join(f"{name} {value}" for name, value in sorted(counted.items()))
+            full = sorted(name for name, value in counted.items() if saturated(name, value))
+            if full:
+                words += f"; {', '.join(full)} at the maximum, which may hide more"
+            subject = subjects.switch(port.description, str(port.port))
+            yield said(verdict, words, subject, reading)
+        hidden = sorted(set(found.suppressed.split()) - NOTED - TRAFFIC)
+        if hidden:
+            words = f"the tool was told to leave out {', '.join(hidden)}"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        elif not found.ports:
+            limits = f", thresholds {found.thresholds}" if found.thresholds else ""
+            words = f"{found.ports_checked} ports without errors{limits}"
+            yield said(Verdict.PASS, words, subjects.FABRIC, reading)
+
+    yield from each(facts, ibqueryerrors.parse, judge)

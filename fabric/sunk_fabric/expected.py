@@ -1,0 +1,83 @@
+"""What a site declares about itself, and thresholds that come from physics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What should be there; whatever is left out is judged by majority, or not known.
+
+    Attributes:
+        adapters_per_host: RDMA devices of a host.
+        port_gbit_per_s: rate of every compute port.
+        rdma_mtu_bytes: MTU of RDMA messages.
+        oversubscription: down to up that was designed: 1 for a full tree.
+        nccl_network: name in NCCL's words: ``IB``.
+        nccl_adapters: names of the adapters that collectives use.
+        rdma_netns: ``shared`` or ``exclusive``.
+        routing_engine: of opensm: ``ftree``, ``updn``.
+        sharp: whether reduction in the network was bought.
+        not_applicable: prefix of a check's id -> reason, for what the site does not have.
+    """
+
+    adapters_per_host: int | None = None
+    port_gbit_per_s: float | None = None
+    rdma_mtu_bytes: int = 4096
+    oversubscription: float = 1.0
+    nccl_network: str = "IB"
+    nccl_adapters: tuple[str, ...] = ()
+    rdma_netns: str | None = None
+    routing_engine: str | None = None
+    sharp: bool = False
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+
+
+INFINIBAND_OVERHEAD_BYTES = 26
+"""LRH 8 + BTH 12 + ICRC 4 + VCRC 2, for each packet."""
+ROCE_OVERHEAD_BYTES = 82
+"""Preamble 8 + gap 12 + Ethernet 14 + IPv4 20 + UDP 8 + BTH 12 + ICRC 4 + FCS 4."""
+ROCE_DEVICE_HEADERS_BYTES = 58
+"""What a network device's MTU must hold beside the payload: IPv4 20 + UDP 8 + BTH 12 + RETH 16,
+and 2 to spare; the kernel asks for as much."""
+PCIE_SHARE = 0.90
+"""Usable part of a PCIe link at a payload of 256 bytes. Derived from headers; proposal."""
+PASS_SHARE, FAIL_SHARE = 0.966, 0.925
+"""Of the ceiling, for tests between two hosts. Proposal, near what sites publish: 385 and 370
+of 397.5 Gb/s at NDR."""
+_ENCODING = {2.5: 0.8, 5.0: 0.8, 8.0: 128 / 130, 16.0: 128 / 130, 32.0: 128 / 130, 64.0: 0.985}
+"""Transfer rate of a PCIe lane in GT/s -> share that is data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that a path can carry.
+
+    Attributes:
+        gbit_per_s: 10⁹ payload bits per second.
+        derivation: how it was computed, in words.
+    """
+
+    gbit_per_s: float
+    derivation: str
+
+
+def bandwidth_ceiling(
+    rate_gbit_per_s: float, mtu_bytes: int, *, ethernet: bool, pcie_gbit_per_s: float | None = None
+) -> Ceiling:
+    """Return rate x MTU / (MTU + headers), or the usable part of PCIe where that is less."""
+    headers = ROCE_OVERHEAD_BYTES if ethernet else INFINIBAND_OVERHEAD_BYTES
+    wire = rate_gbit_per_s * mtu_bytes / (mtu_bytes + headers)
+    words = f"{rate_gbit_per_s:g} Gb/s x {mtu_bytes}/{mtu_bytes + headers} = {wire:.1f}"
+    if pcie_gbit_per_s is None or pcie_gbit_per_s * PCIE_SHARE >= wire:
+        return Ceiling(wire, words)
+    usable = pcie_gbit_per_s * PCIE_SHARE
+    return Ceiling(usable, f"PCIe {pcie_gbit_per_s:.0f} Gb/s x {PCIE_SHARE} = {usable:.1f}")
+
+
+def pcie_gbit_per_s(speed_gt_per_s: float, width: int) -> float | None:
+    """Return what a PCIe link carries, before packet headers; nothing for unknown speeds."""
+    share = _ENCODING.get(speed_gt_per_s)
+    return None if share is None else speed_gt_per_s * share * width

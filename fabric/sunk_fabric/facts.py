@@ -1,0 +1,94 @@
+"""Everything that was read, as the judge functions see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast
+
+from sunk_fabric.expected import Expected
+from sunk_fabric.parse.ibnetdiscover import Discovery
+from sunk_fabric.parse.link_list import IntendedLink
+from sunk_fabric.parse.text import Content, Parsed
+from sunk_fabric.topology.audit import Audit, audit
+
+T = TypeVar("T")
+Parser = Callable[[Content], Parsed[T]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Generic[T]):
+    """One output, parsed.
+
+    Attributes:
+        format: the format's name.
+        path: where it lay in the folder.
+        host: where it was taken; empty for what is about the whole fabric.
+        name: tells several of one format and host apart; often empty.
+        at: when, in UTC; empty when nobody said.
+        exit_code: how the command ended; nothing when nobody said.
+        evidence: id of its evidence.
+        parsed: the outcome.
+    """
+
+    format: str
+    path: str
+    host: str
+    name: str
+    at: str
+    exit_code: int | None
+    evidence: str
+    parsed: Parsed[T]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What there is.
+
+    Attributes:
+        readings: format -> readings, sorted by host, time and path.
+        strangers: files that no format claims, sorted, with the ids of their evidence.
+        expected: what the site declares.
+        intended: planned links; nothing when there is no plan.
+    """
+
+    readings: dict[str, tuple[Reading[Any], ...]]
+    strangers: tuple[tuple[str, str], ...] = ()
+    expected: Expected = field(default_factory=Expected)
+    intended: tuple[IntendedLink, ...] | None = None
+
+    def of(self, parser: Parser[T]) -> tuple[Reading[T], ...]:
+        """Return the readings of the format that this function parses."""
+        name = parser.__module__.rpartition(".")[2]
+        return cast("tuple[Reading[T], ...]", self.readings.get(name, ()))
+
+    @cached_property
+    def every(self) -> tuple[Reading[Any], ...]:
+        """Return all readings, sorted by path."""
+        found = (one for readings in self.readings.values() for one in readings)
+        return tuple(sorted(found, key=lambda one: one.path))
+
+    @cached_property
+    def scan(self) -> Reading[Discovery] | None:
+        """Return the discovery to judge the fabric by: the last one; nothing without one."""
+        scans = self.readings.get("ibnetdiscover", ())
+        return max(scans, key=lambda one: (one.at, one.path), default=None)
+
+    @cached_property
+    def audit(self) -> Audit | None:
+        """Return the audit of the scan; nothing when it is not there or not sound."""
+        if self.scan is None or not self.scan.parsed.sound:
+            return None
+        return audit(self.scan.parsed.value)
+
+
+def gathered(readings: Iterable[Reading[Any]]) -> dict[str, tuple[Reading[Any], ...]]:
+    """Return readings by format, sorted by host, time and path."""
+    found: dict[str, list[Reading[Any]]] = {}
+    for one in readings:
+        found.setdefault(one.format, []).append(one)
+    return {
+        name: tuple(sorted(many, key=lambda one: (one.host, one.at, one.path)))
+        for name, many in sorted(found.items())
+    }

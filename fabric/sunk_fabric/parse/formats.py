@@ -1,0 +1,137 @@
+"""All formats by name: what a folder of texts may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sunk_fabric.parse import (
+    iblinkinfo,
+    ibnetdiscover,
+    ibqueryerrors,
+    ibstat,
+    ibv_devinfo,
+    ip_link,
+    lspci,
+    nccl_log,
+    nccl_tests,
+    network_status,
+    nvidia_topo,
+    opensm_log,
+    perfquery,
+    perftest,
+    proc_limits,
+    proc_modules,
+    rdma_link,
+    rdma_system,
+    saquery,
+    sminfo,
+    smpquery,
+    sriov_state,
+    sysfs_rdma,
+)
+from sunk_fabric.parse.text import Content, Parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: the module's, ``ibnetdiscover``; a file of that name holds it.
+        command: what prints it.
+        words: how a command of evidence begins, options left out; the format's name otherwise.
+        parse: from bytes to the outcome.
+    """
+
+    name: str
+    command: str
+    words: tuple[tuple[str, ...], ...] = ()
+    parse: Callable[[Content], Parsed[Any]]
+
+
+_PERFTEST = tuple(
+    (f"ib_{verb}_{what}",) for verb in ("write", "read", "send") for what in ("bw", "lat")
+)
+_NCCL_TESTS = tuple(
+    (f"{one}_perf",)
+    for one in ("all_gather", "all_reduce", "alltoall", "broadcast", "reduce_scatter", "sendrecv")
+)
+
+FORMATS = (
+    Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
+    Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
+    Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
+    Format(name="ibstat", command="ibstat", parse=ibstat.parse),
+    Format(name="ibv_devinfo", command="ibv_devinfo -v", parse=ibv_devinfo.parse),
+    Format(name="ip_link", command="ip -d -j link", words=(("ip", "link"),), parse=ip_link.parse),
+    Format(name="lspci", command="lspci -vv", parse=lspci.parse),
+    Format(name="nccl_log", command="NCCL_DEBUG=INFO", parse=nccl_log.parse),
+    Format(name="nccl_tests", command="all_reduce_perf", words=_NCCL_TESTS, parse=nccl_tests.parse),
+    Format(
+        name="network_status",
+        command="annotation k8s.v1.cni.cncf.io/network-status",
+        parse=network_status.parse,
+    ),
+    Format(
+        name="nvidia_topo",
+        command="nvidia-smi topo -m",
+        words=(("nvidia-smi", "topo"),),
+        parse=nvidia_topo.parse,
+    ),
+    Format(name="opensm_log", command="log of opensm", parse=opensm_log.parse),
+    Format(name="perfquery", command="perfquery", parse=perfquery.parse),
+    Format(
+        name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse
+    ),
+    Format(
+        name="proc_limits",
+        command="cat /proc/PID/limits",
+        parse=proc_limits.parse,
+    ),
+    Format(
+        name="proc_modules",
+        command="cat /proc/modules",
+        words=(("cat", "/proc/modules"),),
+        parse=proc_modules.parse,
+    ),
+    Format(
+        name="rdma_link", command="rdma -j link", words=(("rdma", "link"),), parse=rdma_link.parse
+    ),
+    Format(
+        name="rdma_system",
+        command="rdma -j system show",
+        words=(("rdma", "system"),),
+        parse=rdma_system.parse,
+    ),
+    Format(name="saquery", command="saquery", parse=saquery.parse),
+    Format(name="sminfo", command="sminfo", parse=sminfo.parse),
+    Format(name="smpquery", command="smpquery portinfo LID PORT", parse=smpquery.parse),
+    Format(
+        name="sriov_state",
+        command="kubectl get sriovnetworknodestates -A -o json",
+        words=(("kubectl", "get", "sriovnetworknodestates"),),
+        parse=sriov_state.parse,
+    ),
+    Format(
+        name="sysfs_rdma",
+        command="python -m sunk_jobs.sysfs_rdma",
+        words=(("python", "sunk_jobs.sysfs_rdma"), ("python3", "sunk_jobs.sysfs_rdma")),
+        parse=sysfs_rdma.parse,
+    ),
+)
+BY_NAME = {one.name: one for one in FORMATS}
+
+
+def of_command(command: tuple[str, ...]) -> Format | None:
+    """Return the format that a command prints; nothing when no parser knows it."""
+    plain = tuple(word for word in command if not word.startswith("-"))
+    if not plain:
+        return None
+    words = (plain[0].rpartition("/")[2], *plain[1:])
+    for one in FORMATS:
+        for start in one.words or ((one.name,),):
+            if words[: len(start)] == start or words == (one.name,):
+                return one
+    return None

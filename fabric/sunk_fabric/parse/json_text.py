@@ -1,0 +1,36 @@
+"""JSON that a tool printed, decoded into types; anything else is damage."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from sunk_fabric.parse.text import Content, Parsed, printable
+
+T = TypeVar("T")
+SIZE_LIMIT_BYTES = 256 * 2**20
+
+
+def decode(content: Content, form: type[T], empty: T) -> Parsed[T]:
+    """Return what the JSON says, or `empty` with the damage.
+
+    Args:
+        content: the text; JSON is read whole.
+        form: the type it must have; keys that it lacks are ignored, as tools add keys.
+        empty: the value when there is none to have.
+    """
+    whole = content if isinstance(content, bytes) else b"".join(content)
+    lines = whole.count(b"\n") + bool(whole and not whole.endswith(b"\n"))
+    if len(whole) > SIZE_LIMIT_BYTES:
+        return _outcome(empty, lines, f"{len(whole)} bytes are more than such an output can have")
+    if not whole.strip():
+        return _outcome(empty, lines, "the output is empty")
+    try:
+        return _outcome(msgspec.json.decode(whole, type=form), lines)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as exc:
+        return _outcome(empty, lines, f"not the JSON of this tool: {printable(str(exc))}")
+
+
+def _outcome(value: T, lines: int, *damage: str) -> Parsed[T]:
+    return Parsed(value=value, lines=lines, unknown=0, quoted=(), damage=damage)

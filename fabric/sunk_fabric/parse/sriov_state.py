@@ -1,0 +1,148 @@
+"""SriovNetworkNodeState objects: ``kubectl get sriovnetworknodestates -A -o json``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sunk_fabric.parse import json_text
+from sunk_fabric.parse.text import Content, Parsed
+
+KIND = "SriovNetworkNodeState"
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """The object's name, which is the Node's.
+
+    Attributes:
+        name: of the Node.
+    """
+
+    name: str = ""
+
+
+class SpecInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is wanted of one physical function.
+
+    Attributes:
+        pci_address: which.
+        num_vfs: how many virtual functions.
+        mtu: bytes; nothing when the policy leaves it.
+    """
+
+    pci_address: str
+    num_vfs: int = 0
+    mtu: int | None = None
+
+
+class Vf(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One virtual function as the operator sees it.
+
+    Attributes:
+        vf_id: its number.
+        pci_address: which.
+        mtu: bytes; nothing when not told.
+        driver: bound to it; empty for none.
+    """
+
+    vf_id: int = msgspec.field(name="vfID")
+    pci_address: str
+    mtu: int | None = None
+    driver: str = ""
+
+
+class StatusInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is there of one physical function.
+
+    Attributes:
+        pci_address: which.
+        name: network device.
+        total_vfs: what the firmware allows.
+        num_vfs: how many there are.
+        mtu: bytes; nothing when not told.
+        link_type: ``ETH`` or ``IB``.
+        vfs: the virtual functions.
+    """
+
+    pci_address: str
+    name: str = ""
+    total_vfs: int = msgspec.field(name="totalvfs", default=0)
+    num_vfs: int = 0
+    mtu: int | None = None
+    link_type: str = ""
+    vfs: tuple[Vf, ...] = msgspec.field(name="Vfs", default=())
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted.
+
+    Attributes:
+        interfaces: physical functions.
+    """
+
+    interfaces: tuple[SpecInterface, ...] = ()
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is there.
+
+    Attributes:
+        sync_status: Succeeded, InProgress, Failed; empty before the first time.
+        last_sync_error: in the operator's words.
+        interfaces: physical functions.
+    """
+
+    sync_status: str = ""
+    last_sync_error: str = ""
+    interfaces: tuple[StatusInterface, ...] = ()
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """One object.
+
+    Attributes:
+        kind: always ``SriovNetworkNodeState``.
+        metadata: its name.
+        spec: what is wanted.
+        status: what is there.
+    """
+
+    kind: str
+    metadata: Metadata
+    spec: Spec = Spec()
+    status: Status = Status()
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    items: tuple[NodeState, ...] | None = None
+    metadata: Metadata = Metadata()
+    spec: Spec = Spec()
+    status: Status = Status()
+
+
+_NOTHING = _Document(kind="List", items=())
+
+
+def parse(content: Content) -> Parsed[tuple[NodeState, ...]]:
+    """Return the objects of a list, or the one object."""
+    read = json_text.decode(content, _Document, _NOTHING)
+    document = read.value
+    states = document.items
+    if states is None:
+        states = (
+            NodeState(
+                kind=document.kind,
+                metadata=document.metadata,
+                spec=document.spec,
+                status=document.status,
+            ),
+        )
+    foreign = sorted({one.kind for one in states} - {KIND})
+    damage = (*read.damage, *(f"an object is of another kind than {KIND}" for _ in foreign[:1]))
+    return Parsed(
+        value=tuple(one for one in states if one.kind == KIND),
+        lines=read.lines,
+        unknown=0,
+        quoted=(),
+        damage=damage,
+    )

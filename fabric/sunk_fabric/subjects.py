@@ -1,0 +1,34 @@
+"""What answers are about, as paths: a cause above or below in the path concerns the other."""
+
+from __future__ import annotations
+
+FABRIC = "fabric"
+
+
+def node(host: str, *parts: str) -> str:
+    """Return a host, or a part of it such as a device and its port."""
+    return _path("node", host, *parts)
+
+
+def switch(name: str, *parts: str) -> str:
+    """Return a switch, or a port of it."""
+    return _path("switch", name, *parts)
+
+
+def pod(namespace: str, name: str, *parts: str) -> str:
+    """Return a Pod, or a network of it."""
+    return _path("pod", namespace, name, *parts)
+
+
+def in_fabric(subject: str) -> str:
+    """Return the same place as a part of the fabric: what concerns all of it concerns this."""
+    return f"{FABRIC}/{subject}"
+
+
+def run(name: str) -> str:
+    """Return a measurement, such as one benchmark."""
+    return _path("run", name)
+
+
+def _path(*words: str) -> str:
+    return "/".join(word.replace("/", "_") for word in words)

@@ -1,0 +1,1 @@
+"""Analysis of a discovered fabric: levels, rails, capacity, differences; pure."""

@@ -1,0 +1,245 @@
+"""Read what the kernel says about RDMA devices and their PCIe paths, from sysfs.
+
+``python -m sunk_jobs.sysfs_rdma`` prints one JSON object. Every file is read by its own try: real
+kernels leave out whole folders (rxe has no ``counters``), and reading an unused entry of the GID
+table is EINVAL. What could not be read is listed, so that absent and unreadable stay apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SYS = Path("/sys")
+_BDF = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_ZERO_GID = "0000:0000:0000:0000:0000:0000:0000:0000"
+_FILE_LIMIT_BYTES = 4096
+
+
+@dataclass
+class PciFunction:
+    """One PCI function on the way from the device to the root complex.
+
+    Attributes:
+        address: ``0000:9c:00.0``.
+        values: file -> text, such as ``current_link_speed`` -> ``32.0 GT/s PCIe``.
+    """
+
+    address: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class GidEntry:
+    """One used entry of a GID table.
+
+    Attributes:
+        index: its place.
+        gid: the address.
+        type: ``IB/RoCE v1``, ``RoCE v2``; empty when the kernel does not say.
+        netdev: the network device; empty when the kernel does not say.
+    """
+
+    index: int
+    gid: str
+    type: str = ""
+    netdev: str = ""
+
+
+@dataclass
+class RdmaPort:
+    """One port.
+
+    Attributes:
+        number: from 1.
+        values: file -> text: state, phys_state, rate, lid, sm_lid, link_layer, cap_mask.
+        gids: used entries, by index.
+        pkeys: used entries of the partition table, as ``0x7fff``.
+        counters: the standard's, by the kernel's name.
+        hw_counters: the driver's.
+    """
+
+    number: int
+    values: dict[str, str] = field(default_factory=dict)
+    gids: list[GidEntry] = field(default_factory=list)
+    pkeys: list[str] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    hw_counters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class RdmaDevice:
+    """One device.
+
+    Attributes:
+        name: ``mlx5_0``.
+        values: file -> text: node_guid, fw_ver, board_id, hca_type, node_desc.
+        ports: by number.
+        pci: its function first, then every bridge above it; empty without a PCI device.
+        numa_node: of the device; nothing when the kernel does not know.
+        total_vfs: what the firmware allows; nothing where there is no SR-IOV.
+        vfs: PCI addresses of its virtual functions.
+        is_vf: whether it is one itself.
+    """
+
+    name: str
+    values: dict[str, str] = field(default_factory=dict)
+    ports: list[RdmaPort] = field(default_factory=list)
+    pci: list[PciFunction] = field(default_factory=list)
+    numa_node: int | None = None
+    total_vfs: int | None = None
+    vfs: list[str] = field(default_factory=list)
+    is_vf: bool = False
+
+
+@dataclass
+class Snapshot:
+    """What one host's sysfs says.
+
+    Attributes:
+        has_rdma: whether the kernel has the class at all.
+        devices: sorted by name.
+        unreadable: path below sysfs -> why, such as ``EACCES``.
+    """
+
+    has_rdma: bool = False
+    devices: list[RdmaDevice] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+_DEVICE_FILES = ("node_guid", "sys_image_guid", "node_desc", "fw_ver", "hca_type", "board_id")
+_PORT_FILES = ("state", "phys_state", "rate", "lid", "sm_lid", "cap_mask", "link_layer")
+_PCI_FILES = (
+    *("current_link_speed", "max_link_speed", "current_link_width", "max_link_width"),
+    *("vendor", "device", "class", "numa_node"),
+    *("aer_dev_fatal", "aer_dev_nonfatal", "aer_dev_correctable"),
+)
+
+
+def read(root: Path = SYS) -> Snapshot:
+    """Return a snapshot of sysfs below `root`; never raises on what is there or not."""
+    reading = _Reading(root)
+    base = root / "class" / "infiniband"
+    reading.snapshot.has_rdma = base.is_dir()
+    for folder in reading.folders(base):
+        reading.snapshot.devices.append(_device(reading, folder))
+    return reading.snapshot
+
+
+class _Reading:
+    """File access below one root that notes what it was refused."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.snapshot = Snapshot()
+
+    def text(self, file: Path) -> str | None:
+        """Return a file's text without white space around; nothing when absent or refused."""
+        try:
+            with file.open("rb") as opened:
+                return opened.read(_FILE_LIMIT_BYTES).decode("utf-8", "backslashreplace").strip()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            code = errno.errorcode.get(exc.errno or 0, str(exc.errno))
+            self.snapshot.unreadable[str(file.relative_to(self.root))] = code
+            return None
+
+    def texts(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:
+        """Return the files of a folder that are there."""
+        found = {name: self.text(folder / name) for name in names}
+        return {name: text for name, text in found.items() if text is not None}
+
+    def numbers(self, folder: Path) -> dict[str, int]:
+        """Return a folder of counters."""
+        found = {one.name: self.text(one) for one in self.entries(folder) if one.is_file()}
+        return {
+            name: int(text)
+            for name, text in found.items()
+            if text is not None and re.fullmatch(r"\d{1,20}", text)
+        }
+
+    def entries(self, folder: Path) -> list[Path]:
+        """Return what is in a folder, numbers in their order; nothing when it is not there."""
+        try:
+            return sorted(folder.iterdir(), key=_natural)
+        except OSError:
+            return []
+
+    def folders(self, folder: Path) -> list[Path]:
+        """Return the folders in a folder."""
+        return [one for one in self.entries(folder) if one.is_dir()]
+
+
+def _natural(path: Path) -> tuple[tuple[int, str], ...]:
+    words = re.split(r"(\d+)", path.name)
+    return tuple((int(one), "") if one.isdigit() else (-1, one) for one in words)
+
+
+def _device(reading: _Reading, folder: Path) -> RdmaDevice:
+    device = RdmaDevice(name=folder.name, values=reading.texts(folder, _DEVICE_FILES))
+    for port in reading.folders(folder / "ports"):
+        if port.name.isdigit():
+            device.ports.append(_port(reading, port))
+    pci = folder / "device"
+    if not pci.exists():
+        return device
+    device.pci = _pci_path(reading, pci.resolve())
+    numa = device.pci[0].values.get("numa_node", "") if device.pci else ""
+    device.numa_node = int(numa) if re.fullmatch(r"\d{1,4}", numa) else None
+    total = reading.text(pci / "sriov_totalvfs")
+    device.total_vfs = int(total) if total and total.isdigit() else None
+    links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn\d+", one.name)]
+    device.vfs = [one.resolve().name for one in links]
+    device.is_vf = (pci / "physfn").exists()
+    return device
+
+
+def _port(reading: _Reading, folder: Path) -> RdmaPort:
+    port = RdmaPort(number=int(folder.name), values=reading.texts(folder, _PORT_FILES))
+    for entry in reading.entries(folder / "gids"):
+        gid = reading.text(entry)
+        if gid and gid != _ZERO_GID and entry.name.isdigit():
+            kind = reading.text(folder / "gid_attrs" / "types" / entry.name) or ""
+            netdev = reading.text(folder / "gid_attrs" / "ndevs" / entry.name) or ""
+            port.gids.append(GidEntry(int(entry.name), gid, kind, netdev))
+    keys = [reading.text(entry) for entry in reading.entries(folder / "pkeys")]
+    port.pkeys = [key for key in keys if key and key != "0x0000"]
+    port.counters = reading.numbers(folder / "counters")
+    port.hw_counters = reading.numbers(folder / "hw_counters")
+    return port
+
+
+def _pci_path(reading: _Reading, device: Path) -> list[PciFunction]:
+    """Return the function and the bridges above it, which are the folders above its own."""
+    found = []
+    for folder in (device, *device.parents):
+        if not _BDF.fullmatch(folder.name):
+            break
+        found.append(PciFunction(folder.name, reading.texts(folder, _PCI_FILES)))
+    return found
+
+
+def as_json(snapshot: Snapshot) -> str:
+    """Return a snapshot as one line of sorted JSON."""
+    return json.dumps(asdict(snapshot), sort_keys=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the snapshot of this host, or of a copy of its sysfs."""
+    parser = argparse.ArgumentParser(
+        prog="sunk_jobs.sysfs_rdma", description="RDMA devices of this host as one JSON object."
+    )
+    parser.add_argument("--root", type=Path, default=SYS, help="a sysfs or a copy of one")
+    options: Any = parser.parse_args(arguments)
+    print(as_json(read(options.root)))  # noqa: T201 - the program's output
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,187 @@
+"""``sunk fabric``: is the path that was bought the path that jobs get?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from sunk.assess.coverage import counts, coverage
+from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.verdict import Finding, Verdict, exit_code
+from sunk.cli import exits, fabric_catalogue
+from sunk.cli.lazy import Later
+from sunk.cli.output import Form, OutputOption, say, show
+
+if TYPE_CHECKING:
+    from sunk_fabric import folder as folders
+    from sunk_fabric import service
+    from sunk_fabric.topology.tree import Branch
+else:
+    folders = Later("sunk_fabric.folder")
+    service = Later("sunk_fabric.service")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="""The fabric: RDMA, SR-IOV and SHARP paths, checked from what the tools print.
+
+For example:
+
+- `sunk fabric check ./collected`
+- `sunk fabric topology ibnetdiscover.txt`
+""",
+)
+app.add_typer(fabric_catalogue.app, name="catalogue")
+
+IntendedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--intended",
+        metavar="FILE",
+        help="The plan: a CSV list of links, or an earlier output of ibnetdiscover.",
+    ),
+]
+
+
+@app.command()
+def check(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Collected texts: HOST/TOOL.txt, or a manifest."),
+    ],
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            "--expect", metavar="FILE", help="What the site declares about itself, as YAML."
+        ),
+    ] = None,
+    intended: IntendedOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PREFIX",
+            help="Ask these checks, and what they wait for: a group or an id. May be repeated.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show PASS, SKIP and what is not implemented too.")
+    ] = False,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Check texts that were collected from a site.
+
+    Every answer is PASS, WARN, FAIL, SKIP, UNKNOWN or BLOCKED. What is not there, is damaged or is
+    not understood is UNKNOWN and never PASS; so is a check that this version cannot judge yet, of
+    which the table shows the number: choose with --only what you can ask. Of what hangs together,
+    the cause is FAIL and the rest BLOCKED by it. Reads the folder; changes nothing.
+
+    Exit codes: 0 fine; 1 a check failed; 2 the folder, the plan or a name is wrong; 5 nothing
+    failed, and something is not known.
+
+    For example:
+
+    - `sunk fabric check ./collected`
+    - `sunk fabric check ./collected --only ib.topology --intended plan.csv`
+    - `sunk fabric check ./collected --expect site.yaml --output json`
+    """
+    declared = folders.read_expected(expect) if expect else None
+    plan = folders.read_intended(intended) if intended else None
+    findings = service.check(folder, declared, plan, only or ())
+    if output is Form.TABLE:
+        _show_findings(findings, everything=everything)
+    else:
+        show(_document(findings), output)
+    raise typer.Exit(exit_code(one.verdict for one in findings))
+
+
+def _document(findings: tuple[Finding, ...]) -> dict[str, object]:
+    covered = coverage(findings)
+    return {
+        "findings": findings,
+        "counts": {str(verdict): count for verdict, count in counts(findings).items()},
+        "coverage": {"answered": covered.answered, "applicable": covered.applicable},
+    }
+
+
+_QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
+
+
+def _show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
+    unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
+    shown = [
+        one
+        for one in findings
+        if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
+    ]
+    if shown:
+        show(shown, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
+    counted = ", ".join(
+        f"{count} {verdict}" for verdict, count in counts(findings).items() if count
+    )
+    say(f"\n{counted}; answered {coverage(findings)}")
+    if unjudged and not everything:
+        say(f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet")
+
+
+@app.command()
+def topology(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Output of ibnetdiscover, of the whole fabric.")
+    ],
+    intended: IntendedOption = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw the fabric into this file.")
+    ] = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Rebuild a fabric from a scan: levels, rails, units, capacity, and what breaks them.
+
+    Says which cable to move in words of the data centre. Oversubscription is a figure here; what
+    was bought is for `sunk fabric check --expect`. Touches nothing but the file of --svg.
+
+    Exit codes: 0 no defect; 1 a defect; 2 the file or the plan is wrong.
+
+    For example:
+
+    - `sunk fabric topology ibnetdiscover.txt`
+    - `sunk fabric topology ibnetdiscover.txt --intended accepted.txt --svg fabric.svg`
+    """
+    plan = folders.read_intended(intended) if intended else None
+    found = service.topology(file, plan)
+    if svg is not None:
+        svg.write_text(found.picture())
+    rows = [
+        {"kind": one.kind, "subject": one.subject, "found": one.found, "remedy": one.remedy}
+        for one in found.defects
+    ]
+    if output is Form.TABLE:
+        _print_tree(found.branches())
+        if rows:
+            show(rows, output, ("kind", "subject", "found", "remedy"))
+        for line in found.notes:
+            say(line)
+    else:
+        show({**found.figures, "defects": rows, "notes": found.notes}, output)
+    raise typer.Exit(exits.FAILED_CHECK if rows else exits.OK)
+
+
+def _print_tree(branch: Branch) -> None:
+    console = Console()
+    if not console.is_terminal:
+        # A pipe has no width: never fold or cut what another program will read.
+        console = Console(width=10_000)
+    console.print(_grown(branch))
+
+
+def _grown(branch: Branch) -> Tree:
+    tree = Tree(Text(branch.text))
+    for one in branch.below:
+        tree.children.append(_grown(one))
+    return tree

@@ -1,0 +1,133 @@
+"""Reference pages of the fabric's checks, made from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+
+from sunk.assess.check import Check
+from sunk_fabric.catalogue.all import CHECKS, GROUPS
+from sunk_fabric.checks import ports, subnet
+from sunk_fabric.checks.judges import JUDGES
+from sunk_fabric.expected import Expected
+from sunk_fabric.parse.counters import SYSFS_NAMES, WIDTH_BITS
+from sunk_fabric.parse.formats import FORMATS
+
+HEAD = "<!-- Made from the catalogue by `make golden`; edit that, in fabric/sunk_fabric. -->\n"
+
+TITLES = {
+    "accept": "Acceptance drills",
+    "app": "Applications",
+    "evidence": "Evidence",
+    "host": "Hosts",
+    "ib": "InfiniBand",
+    "k8s": "Multus and Pods",
+    "loc": "Locality",
+    "nccl": "NCCL",
+    "pcie": "PCIe",
+    "rdma": "RDMA devices",
+    "roce": "RoCE",
+    "runtime": "Runtimes",
+    "sched": "Scheduler",
+    "sharp": "SHARP",
+    "sriov": "SR-IOV",
+    "storage": "Storage",
+}
+
+
+def pages() -> dict[str, str]:
+    """Return file name -> page."""
+    return {"index.md": index(), **{f"{one}.md": group(one) for one in GROUPS}}
+
+
+def index() -> str:
+    """Return the page with groups, formats and keys."""
+    lines = [
+        HEAD + "# Checks of the fabric",
+        "",
+        "What `sunk fabric check` asks, by group. How it decides is in",
+        "[How the fabric is judged](../../explain/fabric.md); how to use it, in",
+        "[Check a fabric](../../howto/check-a-fabric.md).",
+        "",
+        "| group | about | checks | judged by this version |",
+        "|---|---|---|---|",
+    ]
+    for name in GROUPS:
+        checks = [one for one in CHECKS if one.group == name]
+        judged = sum(one.id in JUDGES for one in checks)
+        lines.append(f"| [`{name}`]({name}.md) | {TITLES[name]} | {len(checks)} | {judged} |")
+    lines += [
+        "",
+        "A check that is not judged yet is UNKNOWN, as not implemented, and never PASS.",
+        "",
+        "## Texts",
+        "",
+        "A file is named after its format: `gpu001/ibstat.txt`, `gpu001/nccl_log.run7.txt`.",
+        "",
+        "| format | what prints it |",
+        "|---|---|",
+        *(f"| `{one.name}` | `{one.command}` |" for one in FORMATS),
+        "",
+        "## Declarations",
+        "",
+        "What a site may say about itself, in the file of `--expect`.",
+        "",
+        "| key | default |",
+        "|---|---|",
+        *(f"| `{one.name}` | {_default(one)} |" for one in fields(Expected)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _default(one) -> str:
+    if one.default is MISSING or one.default in (None, ()):
+        return "none"
+    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
+
+
+def group(name: str) -> str:
+    """Return the page of one group."""
+    lines = [HEAD + f"# {TITLES[name]}", ""]
+    for one in CHECKS:
+        if one.group == name:
+            lines += _check(one)
+    if name == "rdma":
+        lines += _counters()
+    return "\n".join(lines)
+
+
+def _check(one: Check) -> Iterator[str]:
+    judged = one.id in JUDGES
+    yield from (f"## {one.id}", "", f"{one.title}: {one.proves}.", "", "| | |", "|---|---|")
+    yield f"| domain | {one.domain} |"
+    yield f"| reads | {_cell(one.reads)} |"
+    yield f"| rule | {_cell(one.criterion.rule)} |"
+    yield f"| source | {one.criterion.source} |"
+    yield f"| remedy | {_cell(one.remedy)} |"
+    if one.depends_on:
+        yield f"| waits for | {_names(one.depends_on)} |"
+    if one.explained_by:
+        yield f"| explained by | {_names(one.explained_by)} |"
+    yield f"| tried on | {one.proof if judged else 'nothing: not implemented'} |"
+    yield ""
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _counters() -> Iterator[str]:
+    yield from ("## Counters", "")
+    yield "A counter stops at its maximum; one that stands there, or went down, says nothing."
+    yield from ("", "| infiniband-diags | sysfs | bits | growth is |", "|---|---|---|---|")
+    for name, bits in WIDTH_BITS.items():
+        kernel = SYSFS_NAMES.get(name, "")
+        noted = name in subnet.NOTED or kernel in ports.NOTED
+        shown = f"`{kernel}`" if kernel else "-"
+        yield f"| `{name}` | {shown} | {bits} | {'WARN' if noted else 'FAIL'} |"
+    yield ""

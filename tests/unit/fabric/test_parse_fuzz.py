@@ -1,0 +1,115 @@
+"""Damaged texts of every format: never an exception, never a good value out of a bad text.
+
+Each example tries ten damaged texts, so a night tries more than a million.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sunk_fabric.parse import formats
+from sunk_fabric.parse.text import LINE_LIMIT, Parsed
+from tests.support.examples import examples
+from tests.support.fabric_texts import fixtures
+
+SOURCES = {
+    name: [one.content for one in fixtures() if one.format == name] or [b"{}\n"]
+    for name in formats.BY_NAME
+}
+EACH = 10
+HOSTILE = (
+    b"\x1b[31mred\x1b]0;title\x07",
+    b"<script>alert(1)</script>",
+    b"&lt;&amp;\"'",
+    b"\xff\xfe\x00\x00",
+    "Ω ligne état: erreur".encode(),
+    "état".encode("latin-1"),
+    b"A" * 65_536,
+    b'"' * 5000,
+    b"[" * 5000,
+    b"(" * 2000 + b")" * 2000,
+    b" " * 7000,
+    b"9" * 4000,
+    "\u2028\u0085\u202e".encode(),
+    b"1,5e3 1.234,56",
+)
+
+
+def damaged(rng: random.Random, text: bytes) -> bytes:
+    """Return the text with one to four wounds."""
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randint(0, len(text))
+        lines = text.split(b"\n")
+        match rng.randrange(8):
+            case 0:
+                text = text[:at]
+            case 1 if text:
+                at = min(at, len(text) - 1)
+                text = text[:at] + bytes([text[at] ^ 1 << rng.randrange(8)]) + text[at + 1 :]
+            case 2:
+                text = text[:at] + rng.choice(HOSTILE) + text[at:]
+            case 3:
+                text = text.replace(b"\n", b"\r\n")
+            case 4:
+                rng.shuffle(lines)
+                text = b"\n".join(lines)
+            case 5:
+                text += text[at:]
+            case 6:
+                text = text.replace(b".", b",") if rng.random() < 0.5 else text.upper()
+            case _:
+                text = text[:at] + rng.randbytes(rng.randint(0, 40)) + text[at:]
+    return text
+
+
+def must_be_handled(name: str, text: bytes) -> Parsed:
+    parsed = formats.BY_NAME[name].parse(text)
+    assert parsed.unknown >= len(parsed.quoted)
+    for words in (parsed.trouble, *parsed.quoted, *parsed.damage):
+        assert words.isprintable()
+        assert len(words) < 400
+    assert parsed.sound == (not parsed.trouble)
+    return parsed
+
+
+@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+@given(seed=st.integers(0, 2**63))
+@settings(max_examples=examples(60))
+def test_damaged_text_never_breaks_a_parser(name, seed):
+    rng = random.Random(seed)
+    for _ in range(EACH):
+        must_be_handled(name, damaged(rng, rng.choice(SOURCES[name])))
+
+
+@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+@given(text=st.binary(max_size=300))
+@settings(max_examples=examples(20))
+def test_arbitrary_bytes_are_never_sound(name, text):
+    parsed = must_be_handled(name, text)
+    # Blank text and empty lists say nothing, and some formats have no line that must be there.
+    assert not parsed.sound or not text.strip() or not parsed.value or name.startswith("rdma_")
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda one: repr(one[:12]))
+def test_hostile_node_description_is_shown_harmlessly(text):
+    (plain, *_) = SOURCES["ibnetdiscover"]
+    parsed = must_be_handled("ibnetdiscover", plain.replace(b"gpu001 mlx5_1", text))
+    long = len(text) > LINE_LIMIT
+    for node in parsed.value.nodes:
+        assert node.description.isprintable()
+        assert len(node.description) <= 64
+    assert not long or not parsed.sound
+
+
+@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+def test_repeated_hostile_line_is_read_in_linear_time(name):
+    """A pattern that backtracks would hang here until the test's time limit ends it."""
+    for text in SOURCES[name]:
+        for line in text.split(b"\n"):
+            long = (line * (LINE_LIMIT // max(len(line), 1)))[: LINE_LIMIT - 1]
+            must_be_handled(name, (long + b"\n") * 3)
+            must_be_handled(name, (line + b" " * (LINE_LIMIT - len(line) - 2) + b"x\n") * 3)
