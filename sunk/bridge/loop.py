@@ -49,6 +49,8 @@ PERIOD_SECONDS = 1.0
 """How often the loop looks when nothing wakes it; an unchanged Slurm answers with 304."""
 UNKNOWN_AFTER_SECONDS = 30.0
 """How long Slurm may be in doubt before Pods stop showing what was last known."""
+DRY_RUN = "dry run"
+"""Why an action was not done that was not to be."""
 _WATCH_SECONDS = 60
 _BACKOFF_SECONDS = 2.0
 
@@ -150,7 +152,7 @@ class Bridge:
             accounts = self._people.settle(wishes.described.cluster, self._client, now)
         made = Round(
             outcomes=outcomes,
-            waiting=(*waiting, *_of_cluster(wishes, standing, accounts)),
+            waiting=(*waiting, *_not_done(outcomes), *_of_cluster(wishes, standing, accounts)),
             standing=standing,
             doubtful=not all(one.ok for one in sight.snapshot.trusts),
         )
@@ -201,7 +203,7 @@ class Bridge:
         plan = plan_workers(sight.snapshot, allowance=allowed)
         if self._settings.dry_run:
             outcomes = tuple(
-                Outcome(action=one, done=False, why_not="dry run") for one in plan.actions
+                Outcome(action=one, done=False, why_not=DRY_RUN) for one in plan.actions
             )
             return outcomes, plan.waiting
         outcomes = tuple(self._applier.apply_all(plan.actions))
@@ -309,6 +311,15 @@ class Bridge:
         for node, why in sorted(self._told - waiting):
             self._log.info("waits no more", node=node or None, why=why)
         self._told = waiting
+
+
+def _not_done(outcomes: tuple[Outcome, ...]) -> Iterator[Waiting]:
+    """Say what was planned and not done, the first of each worker: it is tried again."""
+    told: set[NodeName] = set()
+    for one in outcomes:
+        if not one.done and one.why_not != DRY_RUN and one.action.node not in told:
+            told.add(one.action.node)
+            yield Waiting(node=one.action.node, why=one.why_not)
 
 
 def _of_cluster(wishes: Wishes, standing: Standing, accounts: str) -> Iterator[Waiting]:

@@ -34,17 +34,36 @@ spec:
 apiVersion: sunk.dev/v1alpha1
 kind: NodeSet
 metadata: {name: c, namespace: isolated}
-spec: {replicas: 1, cpu: 200m, memory: 384Mi, memoryOverhead: 128Mi}
+spec: {replicas: 1, cpu: "1", memory: 384Mi, memoryOverhead: 128Mi}
 """
 
 
-def test_job_over_its_pods_memory_is_killed_alone_and_its_worker_stays(site: RunningSite):
-    before = site.pod("w-0")
-    job = site.submit(f"exec {GREEDY}", "--nodelist=w-0")
+@pytest.fixture
+def guaranteed(site: RunningSite) -> Iterator[str]:
+    """A worker whose requests are its limits, as they are unless somebody says otherwise."""
+    spec = {"replicas": 1, "cpu": "1", "memory": "384Mi", "memoryOverhead": "128Mi"}
+    meta = {"name": "g", "namespace": site.namespace}
+    site.kube.create(
+        {"apiVersion": NODE_SET.api_version, "kind": "NodeSet", "metadata": meta, "spec": spec}
+    )
+    try:
+        eventually(lambda: site.slurm.node(NodeName("g-0")).state is NodeState.IDLE, 90)
+        yield "g-0"
+    finally:
+        site.kube.delete(NODE_SET, "g", site.namespace)
+        eventually(lambda: "g-0" not in {str(one.name) for one in site.slurm.nodes()}, 90)
+
+
+def test_job_over_its_pods_memory_is_killed_alone_and_its_worker_stays(
+    site: RunningSite, guaranteed: str
+):
+    eventually(lambda: site.pod(guaranteed).ready, 60)
+    before = site.pod(guaranteed)
+    job = site.submit(f"exec {GREEDY}", f"--nodelist={guaranteed}")
     done = eventually(lambda: (one := site.slurm.job(job)).ended and one, 90)
     assert (done.state, done.exit_signal) == (JobState.FAILED, 9)
-    assert site.run("srun", "--nodelist=w-0", "hostname").stdout == "w-0\n"
-    after = site.pod("w-0")
+    assert site.run("srun", f"--nodelist={guaranteed}", "hostname").stdout == f"{guaranteed}\n"
+    after = site.pod(guaranteed)
     assert (after.uid, after.restarts, after.ready) == (before.uid, before.restarts, True)
 
 
