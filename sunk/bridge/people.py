@@ -5,7 +5,8 @@ from __future__ import annotations
 from sunk.bridge.observe import SlurmOf
 from sunk.clients.slurm.accounts import apply_accounts, observe_accounts
 from sunk.errors import RemoteError
-from sunk.model.cluster import ExternalDatabase, SlurmCluster, User
+from sunk.model.cluster import SlurmCluster, User
+from sunk.model.storage import ExternalDatabase
 from sunk.plan.accounts import plan_accounts
 
 RETRY_SECONDS = 2.0

@@ -10,18 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from sunk.errors import InputError
-from sunk.model.cluster import (
-    Claim,
-    Database,
-    NodeSet,
-    Partition,
-    SlurmCluster,
-    User,
-    UsersFrom,
-    slurm_shape,
-)
+from sunk.model.cluster import NodeSet, Partition, SlurmCluster, User, UsersFrom, slurm_shape
 from sunk.model.file_form import camel
 from sunk.model.quantity import parse_quantity
+from sunk.model.storage import Claim, Database
 from sunk.render import forms
 from sunk.render.isolation import isolation_problems
 from sunk.render.pod_checks import image_problems, pod_problems

@@ -10,17 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sunk.model.cluster import (
-    Claim,
-    ExternalDatabase,
-    Images,
-    Login,
-    NodeSet,
-    Partition,
-    SlurmCluster,
-    User,
-    UsersFrom,
-)
+from sunk.model.cluster import Images, Login, NodeSet, Partition, SlurmCluster, User, UsersFrom
+from sunk.model.storage import Claim, ExternalDatabase
 from sunk.render import forms, pod_forms
 from sunk.render.crd_pods import NODE_SET_RULES, POD_EXTRAS
 from sunk.render.schema import Schema, object_schema

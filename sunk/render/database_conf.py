@@ -6,7 +6,8 @@ through here: slurmdbd's Pod reads it from the site's Secret.
 
 from __future__ import annotations
 
-from sunk.model.cluster import ExternalDatabase, SlurmCluster
+from sunk.model.cluster import SlurmCluster
+from sunk.model.storage import ExternalDatabase
 from sunk.render.keys import ClusterKeys
 from sunk.render.slurm_conf import JWT_KEY_PATH
 from sunk.render.text import conf_pair

@@ -9,17 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sunk.model.cluster import (
-    Claim,
-    Images,
-    Login,
-    NodeSet,
-    Partition,
-    PartitionState,
-    SlurmCluster,
-    Storage,
-    User,
-)
+from sunk.model.cluster import Images, Login, NodeSet, Partition, PartitionState, SlurmCluster, User
+from sunk.model.storage import Claim, Storage
 from sunk.render.forms import DAEMON_NAMES, SYSTEM_USERS
 from sunk.render.keys import ClusterKeys
 from sunk.render.slurm_keys import (

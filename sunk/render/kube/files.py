@@ -6,7 +6,8 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sunk.model.cluster import Claim, SlurmCluster
+from sunk.model.cluster import SlurmCluster
+from sunk.model.storage import Claim
 from sunk.render.accounts import (
     render_authorized_keys,
     render_group,

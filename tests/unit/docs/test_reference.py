@@ -17,19 +17,7 @@ from sunk.cli import exits
 from sunk.cli.job_template import _LIMITS
 from sunk.errors import CommandError, RemoteError, SunkError
 from sunk.local import daemons, layout, machine, parameters
-from sunk.model.cluster import (
-    Claim,
-    Database,
-    ExternalDatabase,
-    Images,
-    Login,
-    NodeSet,
-    Partition,
-    SlurmCluster,
-    Storage,
-    User,
-    UsersFrom,
-)
+from sunk.model.cluster import Images, Login, NodeSet, Partition, SlurmCluster, User, UsersFrom
 from sunk.model.file_form import camel
 from sunk.model.overlay import (
     Capabilities,
@@ -48,6 +36,7 @@ from sunk.model.overlay import (
     Toleration,
     TopologySpread,
 )
+from sunk.model.storage import Claim, Database, ExternalDatabase, Storage
 from sunk.model.volumes import ClaimVolume, EmptyDir, HostPath, Untyped, Volume, VolumeMount
 from sunk.render.checks import problems
 from sunk.render.slurm_keys import MERGED_KEYS

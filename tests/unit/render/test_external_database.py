@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sunk.clients import process
-from sunk.model.cluster import Database, ExternalDatabase, SlurmCluster
+from sunk.model.cluster import SlurmCluster
 from sunk.model.overlay import PodOverlay
+from sunk.model.storage import Database, ExternalDatabase
 from sunk.render.checks import problems
 from sunk.render.database_conf import render_slurmdbd_conf
 from sunk.render.kube import render_objects

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sunk.errors import InputError
-from sunk.model.cluster import Database, ExternalDatabase, Images, NodeSet, SlurmCluster
+from sunk.model.cluster import Images, NodeSet, SlurmCluster
 from sunk.model.overlay import (
     Component,
     EnvVar,
@@ -18,6 +18,7 @@ from sunk.model.overlay import (
     Sidecar,
     TopologySpread,
 )
+from sunk.model.storage import Database, ExternalDatabase
 from sunk.model.volumes import EmptyDir, Volume, VolumeMount
 from sunk.render.checks import problems
 from sunk.render.description import dump_description, load_description, read_description
