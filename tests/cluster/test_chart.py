@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sunk.model.kube import LEASE, NODE, POD
+from sunk.model.kube import CUSTOM_RESOURCE_DEFINITION, LEASE, NODE, NODE_SET, POD, SLURM_CLUSTER
+from sunk.model.slurm import JobState
 from sunk.plan.lease import Timing
+from sunk.render.crds import render_crds
 from sunk.wellknown import BRIDGE_LEASE
 from tests.support.chart import CHART, helm
 from tests.support.cluster import RunningSite
@@ -89,3 +91,57 @@ def test_leader_that_is_killed_is_followed_once_its_lease_is_over(installed):
     eventually(
         lambda: all(pod.ready for pod in installed.kube.pods(installed.namespace, BRIDGES)), 120
     )
+
+
+def workers(site: RunningSite) -> dict[str, str]:
+    found = site.kube.pods(site.namespace, "app.kubernetes.io/name=slurmd")
+    return {pod.name: pod.uid for pod in found if not pod.deleting}
+
+
+def test_uninstall_leaves_cluster_and_jobs_alone_and_an_install_carries_out_what_was_wished(
+    site: RunningSite,
+):
+    place = ("--namespace", site.namespace, "--kubeconfig", site.local.layout.kubeconfig)
+    values = helm("get", "values", "sunk", *place, "--output", "json", within_seconds=60).stdout
+    before = workers(site)
+    job = site.submit("sleep 20", "--nodelist=w-0")
+    eventually(lambda: site.slurm.job(job).state is JobState.RUNNING, 30)
+    gone = helm("uninstall", "sunk", *place, "--wait", within_seconds=240)
+    assert gone.returncode == 0, gone.stderr
+    try:
+        assert site.kube.pods(site.namespace, BRIDGES) == ()
+        site.kube.merge(NODE_SET, "w", {"spec": {"replicas": 3}}, site.namespace)
+        done = eventually(lambda: (one := site.slurm.job(job)).ended and one, 90)
+        assert (done.state, done.exit_code, done.restart_count) == (JobState.COMPLETED, 0, 0)
+        assert site.run("srun", "--nodelist=w-3", "hostname").stdout == "w-3\n"
+        assert workers(site) == before
+    finally:
+        words = ("--skip-crds", "--values", "-", "--wait", "--timeout", "180s")
+        back = helm("install", "sunk", CHART, *place, *words, text=values, within_seconds=240)
+        assert back.returncode == 0, back.stderr
+    try:
+        eventually(lambda: len(workers(site)) == 3, 60)
+    finally:
+        site.kube.merge(NODE_SET, "w", {"spec": {"replicas": 4}}, site.namespace)
+    eventually(lambda: len(site.slurm.nodes()) == 4, 90)
+    eventually(lambda: all(site.pod(name).ready for name in before), 60)
+
+
+def test_definitions_are_upgraded_under_a_running_cluster(site: RunningSite):
+    name = f"slurmclusters.{SLURM_CLUSTER.api_version.partition('/')[0]}"
+    (wanted,) = [one for one in render_crds() if one["metadata"]["name"] == name]
+    before = workers(site)
+    older = json.loads(json.dumps(wanted))
+    schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    del schema["properties"]["spec"]["properties"]["isolation"]
+    site.kube.apply(older)
+    eventually(lambda: "isolation" not in json.dumps(found(site, name)), 30)
+    site.kube.apply(wanted)
+    eventually(lambda: "isolation" in json.dumps(found(site, name)), 30)
+    cluster = site.site.cluster.name
+    eventually(lambda: site.kube.get(SLURM_CLUSTER, cluster, site.namespace), 30)
+    assert workers(site) == before
+
+
+def found(site: RunningSite, name: str) -> dict:
+    return dict(site.kube.get(CUSTOM_RESOURCE_DEFINITION, name)["spec"])

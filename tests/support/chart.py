@@ -28,12 +28,18 @@ def _helm_program() -> Path:
     return build_program(store, find_go(), HELM, data_folder("deploy")).content / "helm"
 
 
-def helm(*words: str | Path, within_seconds: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run the Helm of the local cluster's software; it is built when it is not there."""
+def helm(
+    *words: str | Path, text: str = "", within_seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run the Helm of the local cluster's software; it is built when it is not there.
+
+    `text` is its standard input.
+    """
     return subprocess.run(
         [_helm_program(), *words],
         capture_output=True,
         text=True,
+        input=text,
         check=False,
         timeout=within_seconds,
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.topology.capacity import Flow, Subscription, flows, subscriptions
 from sunk_fabric.topology.defect import Defect, DefectKind
-from sunk_fabric.topology.fabric import Fabric, Link, build
+from sunk_fabric.topology.fabric import Fabric, build
 from sunk_fabric.topology.groups import UNIFORM_SHARE, Groups, find_groups
 from sunk_fabric.topology.levels import Levels, find_levels, switch_peers
+from sunk_fabric.topology.parts import Link
 from sunk_fabric.topology.rails import Placement, find_placement
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sunk_fabric.topology.fabric import Link
+from sunk_fabric.topology.parts import Link
 
 
 class DefectKind(StrEnum):

@@ -15,8 +15,9 @@ from itertools import combinations
 
 from sunk_fabric.topology.defect import Defect, DefectKind
 from sunk_fabric.topology.disjoint import DisjointSets
-from sunk_fabric.topology.fabric import Fabric, Link
+from sunk_fabric.topology.fabric import Fabric
 from sunk_fabric.topology.levels import Levels, switch_peers
+from sunk_fabric.topology.parts import Link
 
 UNIFORM_SHARE = 0.75
 """Pairs that must agree before a deviation is a fault rather than another design. Proposal."""

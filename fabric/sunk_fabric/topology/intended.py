@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from sunk_fabric import subjects
 from sunk_fabric.parse.link_list import IntendedLink, Plug
 from sunk_fabric.topology.defect import Defect, DefectKind
-from sunk_fabric.topology.fabric import End, Fabric, Link
+from sunk_fabric.topology.fabric import Fabric
+from sunk_fabric.topology.parts import End, Link
 
 Pair = tuple[Plug, Plug]
 

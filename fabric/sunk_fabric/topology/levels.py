@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sunk_fabric.topology.defect import Defect, DefectKind
-from sunk_fabric.topology.fabric import Fabric, Link
+from sunk_fabric.topology.fabric import Fabric
+from sunk_fabric.topology.parts import Link
 
 ROUNDS = 20
 """Levels settle in a few; a fabric that is no tree may never do."""

@@ -16,8 +16,9 @@ from itertools import combinations
 from sunk_fabric import subjects
 from sunk_fabric.topology.defect import Defect, DefectKind
 from sunk_fabric.topology.disjoint import DisjointSets
-from sunk_fabric.topology.fabric import Fabric, Hca
+from sunk_fabric.topology.fabric import Fabric
 from sunk_fabric.topology.levels import Levels
+from sunk_fabric.topology.parts import Hca
 
 
 @dataclass(frozen=True, slots=True)
