@@ -54,7 +54,7 @@ class Level(StrEnum):
 
 def lint(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE", help="The sbatch scripts.")
+        list[Path] | None, typer.Argument(metavar="FILE", help="The sbatch scripts; - is stdin.")
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Ask this machine's Slurm about the cluster.")
@@ -104,6 +104,7 @@ def lint(
     - `sunk job lint job.sbatch`
     - `sunk job lint --fix --fail-on warning train.sbatch eval.sbatch`
     - `sunk job lint --output sarif job.sbatch > lint.sarif`
+    - `sunk job lint - < job.sbatch`
     - `sunk job lint --baseline lint.json --write-baseline job.sbatch`
     """
     if list_rules:
@@ -139,6 +140,8 @@ def _check_usage(
         )
     if fix and diff:
         raise InputError("lint scripts: --fix writes and --diff does not", hint="choose one")
+    if fix and files.STDIN in paths:
+        raise InputError("lint scripts: --fix cannot write stdin", hint="--diff shows the fixes")
     if write_baseline and baseline is None:
         raise InputError("write baseline: no file was named", hint="add --baseline FILE")
 

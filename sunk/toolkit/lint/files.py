@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +21,24 @@ from sunk.toolkit.lint.model import Finding
 from sunk.toolkit.lint.reader import read_script
 from sunk.toolkit.lint.script import Script
 
+STDIN = Path("-")
+"""Names standard input."""
 LARGEST_BYTES = 4 * 1024 * 1024
 """Largest script; slurmctld's own limit (max_script_size) is this unless changed."""
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a script.
+    """Return the bytes of a script; of standard input for `STDIN`.
 
     Raises:
         ConfigError: it cannot be read, or is larger than Slurm takes.
     """
     try:
-        with path.open("rb") as source:
-            data = source.read(LARGEST_BYTES + 1)
+        if path == STDIN:
+            data = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+        else:
+            with path.open("rb") as source:
+                data = source.read(LARGEST_BYTES + 1)
     except OSError as exc:
         raise ConfigError(
             f"read script {path}: {exc.strerror}", hint="give the paths of sbatch scripts"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 from pathlib import Path
 
@@ -50,12 +51,19 @@ def test_exit_code(folder, text, words, code):
     assert lint(folder, text, *words) == code
 
 
+@pytest.mark.parametrize(("text", "code"), [(CLEAN, 0), (ERROR, 1)])
+def test_script_may_come_from_stdin(folder, monkeypatch, text, code):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert run(["job", "lint", "-"]) == code
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         ([], 2, "lint scripts: none were named"),
         (["no-such"], 3, "read script no-such: No such file or directory"),
         (["."], 3, "read script .: Is a directory"),
+        (["--fix", "-"], 2, "--fix cannot write stdin"),
         (["--fix", "--diff", "job.sbatch"], 2, "--fix writes and --diff does not"),
         (["--write-baseline", "job.sbatch"], 2, "write baseline: no file was named"),
         (["--baseline", "no-such", "job.sbatch"], 2, "read baseline no-such: No such file"),
