@@ -16,8 +16,10 @@ from sunk.model.kube import (
     SLURM_CLUSTER,
     KubeNode,
     KubeObject,
+    Taint,
     name_of,
 )
+from sunk.model.overlay import Toleration
 from sunk.model.workers import WorkerSet
 from sunk.plan.actions import CreatePod
 from sunk.render.keys import ClusterKeys
@@ -167,6 +169,26 @@ def chosen_machines(node_set: NodeSet, machines: Iterable[KubeNode]) -> tuple[st
     return tuple(sorted(one.name for one in machines if wanted.items() <= one.labels.items()))
 
 
+def _forbidding(node_set: NodeSet, machine: KubeNode) -> Taint | None:
+    """Return a taint that keeps the set's Pods off a machine.
+
+    Those that Kubernetes sets by itself, for a Node that is not ready or is cordoned, go by.
+    """
+    tolerations = () if node_set.pod is None else node_set.pod.tolerations
+    for taint in machine.taints:
+        passing = taint.effect == "PreferNoSchedule" or taint.key.startswith("node.kubernetes.io/")
+        if not passing and not any(_tolerates(one, taint) for one in tolerations):
+            return taint
+    return None
+
+
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """Return whether a toleration matches a taint, by Kubernetes' own rules."""
+    if toleration.effect not in {None, taint.effect} or toleration.key not in {None, taint.key}:
+        return False
+    return toleration.operator == "Exists" or (toleration.value or "") == taint.value
+
+
 def _set_of(
     thing: KubeObject,
     node_set: NodeSet | None,
@@ -181,13 +203,19 @@ def _set_of(
     deleting = is_deleting(thing) or wishes.deleting
     if node_set is None or frozen:
         return WorkerSet(name=name, replicas=0, frozen=frozen or "not read", deleting=deleting)
-    places = None
+    places, closed = None, {}
     if node_set.placement is Placement.PER_NODE:
         places = chosen_machines(node_set, machines)
+        closed = {
+            one.name: f"Kubernetes node {one.name} has taint {taint}, which is not tolerated"
+            for one in machines
+            if one.name in places and (taint := _forbidding(node_set, one)) is not None
+        }
     return WorkerSet(
         name=name,
         replicas=node_set.replicas,
         machines=places,
+        closed=closed,
         revision=revisions[name],
         deleting=deleting,
     )

@@ -154,6 +154,24 @@ class Pod:
     conditions: Mapping[str, Condition] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Taint:
+    """What keeps Pods off a Node that do not tolerate it.
+
+    Attributes:
+        effect: NoSchedule, PreferNoSchedule or NoExecute.
+    """
+
+    key: str
+    effect: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        """As kubectl writes it."""
+        value = f"={self.value}" if self.value else ""
+        return f"{self.key}{value}:{self.effect}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeNode:
     """A Kubernetes Node as far as we decide on it.
@@ -161,6 +179,7 @@ class KubeNode:
     Attributes:
         ready: condition Ready; nothing when it is Unknown or missing.
         cordoned: marked unschedulable.
+        taints: what Pods have to tolerate there.
         allocatable: resource -> Kubernetes quantity.
         conditions: by type.
     """
@@ -170,6 +189,7 @@ class KubeNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: bool | None = None
     cordoned: bool = False
+    taints: tuple[Taint, ...] = ()
     allocatable: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     conditions: Mapping[str, Condition] = field(default_factory=dict)

@@ -40,6 +40,7 @@ class WorkerSet:
     Attributes:
         replicas: how many workers; not counted when `machines` are named.
         machines: Kubernetes Nodes that shall have one worker each; None for any number anywhere.
+        closed: of `machines`, those that get no new worker, with the reason; one there stays.
         revision: digest of what its Pods are made from; empty when that is not known.
         frozen: why nothing is made, removed or replaced; empty for a set that can be acted on.
         deleting: the NodeSet is to go, its workers with it.
@@ -48,6 +49,7 @@ class WorkerSet:
     name: str
     replicas: int
     machines: tuple[str, ...] | None = None
+    closed: Mapping[str, str] = field(default_factory=dict)
     revision: str = ""
     frozen: str = ""
     deleting: bool = False

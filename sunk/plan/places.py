@@ -25,6 +25,7 @@ def creations(seen: Snapshot) -> tuple[tuple[CreatePod, ...], tuple[Refusal, ...
     made: list[CreatePod] = []
     refused: list[Refusal] = []
     for one in seen.sets:
+        refused += _closed(one, seen)
         for action in _missing(one, seen):
             owner = taken.setdefault(action.node, one.name)
             if owner != one.name:
@@ -51,6 +52,16 @@ def too_many(wish: WorkerSet, seen: Snapshot) -> tuple[WorkerPod, ...]:
     return tuple(pod for pod in mine if pod.machine not in wish.machines)
 
 
+def _closed(wish: WorkerSet, seen: Snapshot) -> Iterator[Refusal]:
+    """Say which machines get no worker."""
+    if wish.frozen or wish.deleting:
+        return
+    served = {pod.machine for pod in seen.pods if pod.node_set == wish.name}
+    for machine, why in sorted(wish.closed.items()):
+        if machine not in served:
+            yield machine_worker(machine), why
+
+
 def _missing(wish: WorkerSet, seen: Snapshot) -> Iterator[CreatePod]:
     if wish.frozen or wish.deleting:
         return
@@ -66,5 +77,7 @@ def _missing(wish: WorkerSet, seen: Snapshot) -> Iterator[CreatePod]:
     served = {pod.machine for pod in mine}
     for machine in wish.machines:
         node = seen.kube_nodes.get(machine)
-        if machine not in served and node is not None and not node.cordoned:
+        if machine in served or machine in wish.closed:
+            continue
+        if node is not None and not node.cordoned:
             yield CreatePod(node=machine_worker(machine), node_set=wish.name, machine=machine)

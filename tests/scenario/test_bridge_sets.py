@@ -14,6 +14,7 @@ from sunk.model.kube import (
     CONFIG_MAP,
     EVENT,
     KINDS,
+    NODE,
     NODE_SET,
     POD,
     SECRET,
@@ -211,6 +212,39 @@ def test_one_worker_on_each_machine_follows_the_machines():
     place = site.pods()[2]["spec"]["affinity"]["nodeAffinity"]
     (term,) = place["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert term["matchFields"][0]["values"] == ["m2"]
+
+
+def taint(site: Site, machine: str, effect: str = "NoSchedule") -> None:
+    taints = [{"key": "team", "value": "a", "effect": effect}]
+    site.kube.merge(NODE, machine, {"spec": {"taints": taints}})
+
+
+def test_machine_with_a_taint_that_is_not_tolerated_gets_no_worker_and_is_named():
+    site = Site(spec={"placement": "perNode"})
+    site.add_machine("m2")
+    taint(site, "m2")
+    made = site.rounds()
+    assert site.names() == ["m0", "m1"]
+    said = "Kubernetes node m2 has taint team=a:NoSchedule, which is not tolerated"
+    assert [one.why for one in made[-1].waiting if one.node == "m2"] == [said]
+    site.edit("a", pod={"tolerations": [{"key": "team", "operator": "Equal", "value": "a"}]})
+    site.rounds()
+    assert "m2" in site.names()
+
+
+def test_worker_of_a_machine_that_gets_a_taint_stays():
+    site = Site(spec={"placement": "perNode"})
+    taint(site, "m1")
+    site.rounds(4)
+    assert site.names() == ["m0", "m1"]
+
+
+def test_taint_that_forbids_nothing_keeps_no_worker_off():
+    site = Site(spec={"placement": "perNode"})
+    site.add_machine("m2")
+    taint(site, "m2", "PreferNoSchedule")
+    site.rounds()
+    assert site.names() == ["m0", "m1", "m2"]
 
 
 def test_pod_is_not_deleted_when_slurm_keeps_its_record(site):

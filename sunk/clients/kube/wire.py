@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sunk.model import kube
-from sunk.model.kube import KubeNode, Pod
+from sunk.model.kube import KubeNode, Pod, Taint
 
 
 class Meta(msgspec.Struct, rename="camel"):
@@ -83,10 +83,19 @@ class PodList(msgspec.Struct):
     items: list[WirePod] | None
 
 
+class WireTaint(msgspec.Struct):
+    """One taint of a Node."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+
 class NodeSpec(msgspec.Struct):
     """The part of a Node's spec that we read."""
 
     unschedulable: bool = False
+    taints: list[WireTaint] | None = None
 
 
 class Address(msgspec.Struct):
@@ -180,6 +189,9 @@ def node(wire: WireNode) -> KubeNode:
         labels=wire.metadata.labels or {},
         ready=ready,
         cordoned=wire.spec.unschedulable,
+        taints=tuple(
+            Taint(key=one.key, effect=one.effect, value=one.value) for one in wire.spec.taints or []
+        ),
         allocatable=wire.status.allocatable or {},
         address=internal[0] if internal else None,
         conditions=_conditions(wire.status.conditions or []),
