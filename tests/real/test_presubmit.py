@@ -17,7 +17,7 @@ from sunk.render.snapshot import AccountingSays, snapshot
 from tests.support.eventually import eventually
 from tests.support.slurm_namespace import SlurmNamespace
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 SETTINGS = (
     ("sacctmgr", "-i", "add", "account", "research"),

@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.pages import ROOT
 from tests.support.slurm_namespace import SLURM_CONF, SlurmNamespace
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 NODES = ("w1", "w2", "w3", "w10")
 """Unpadded; as text w10 comes before w2, in Slurm's table it comes last."""
@@ -65,14 +65,19 @@ def use(slurm: SlurmNamespace, form: SlurmForm, text: str) -> Topology:
     """Restart slurmctld with our file for this topology; return what it then says."""
     wanted = read_slurm(text, source="scontrol", name="lab")
     slurm.path("/etc/slurm/topology.conf").write_text(render_slurm(wanted, form))
-    slurm.path("/etc/slurm/slurm.conf").write_text(f"{SLURM_CONF}TopologyPlugin=topology/{form}\n")
+    restart(slurm, f"TopologyPlugin=topology/{form}\n")
+    return wanted
+
+
+def restart(slurm: SlurmNamespace, more: str) -> None:
+    """Restart slurmctld with more lines of slurm.conf."""
+    slurm.path("/etc/slurm/slurm.conf").write_text(f"{SLURM_CONF}{more}")
     # A controller that is killed forgets its dynamic nodes; one that shuts down saves them.
     slurm.run("scontrol", "shutdown", "slurmctld")
     eventually(lambda: "slurmctld" not in programs(slurm), 30, what="the old slurmctld to end")
     slurm.halt("slurmctld")
     slurm.daemon("slurmctld", ["slurmctld", "-D"], user="slurm")
     eventually(lambda: slurm.output("scontrol", "ping").count("UP"), 60, what="slurmctld")
-    return wanted
 
 
 def programs(slurm: SlurmNamespace) -> set[str]:
@@ -85,6 +90,8 @@ def topology_of(slurm: SlurmNamespace) -> Topology:
 
 
 def test_flat_slurm_has_no_topology_to_read(slurm):
+    slurm.path("/etc/slurm/topology.conf").unlink(missing_ok=True)
+    restart(slurm, "")
     assert SlurmTexts(slurm.runner()).topology().strip() == ""
 
 
