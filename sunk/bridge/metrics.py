@@ -17,10 +17,8 @@ from prometheus_client import (
 )
 
 from sunk.bridge.loop import Round
-from sunk.plan.workers import Waiting
+from sunk.plan.workers import Source, Waiting
 
-SOURCES = {"Pods": "pods", "Kubernetes nodes": "nodes", "Slurm": "slurm"}
-"""How a `Waiting` for everybody begins when a source is in doubt, and the source's label."""
 BREAKER, DOUBT, JOBS, OTHER = "breaker", "doubt", "jobs", "other"
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -80,7 +78,7 @@ class Metrics:
         if not leads:
             for reason in (BREAKER, DOUBT, JOBS, OTHER):
                 self._waiting.labels(reason).set(0)
-            for source in SOURCES.values():
+            for source in Source:
                 self._trusted.labels(source).set(0)
 
     def round_done(self, made: Round, *, seconds: float, at_seconds: float) -> None:
@@ -100,8 +98,8 @@ class Metrics:
         tally = Tally(reason_of(one) for one in made.waiting)
         for reason in (BREAKER, DOUBT, JOBS, OTHER):
             self._waiting.labels(reason).set(tally[reason])
-        doubted = {source for one in made.waiting if (source := source_in_doubt(one))}
-        for source in SOURCES.values():
+        doubted = {one.doubted for one in made.waiting}
+        for source in Source:
             self._trusted.labels(source).set(0 if source in doubted else 1)
 
     def text(self) -> bytes:
@@ -109,16 +107,10 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def source_in_doubt(waiting: Waiting) -> str:
-    """Return which source is not believed, when that is why everybody waits; else nothing."""
-    begin, colon, _ = waiting.why.partition(": ")
-    return SOURCES.get(begin, "") if colon and not waiting.node else ""
-
-
 def reason_of(waiting: Waiting) -> str:
     """Return the kind of reason why something waits."""
-    if source_in_doubt(waiting):
+    if waiting.doubted is not None:
         return DOUBT
     if waiting.jobs:
         return JOBS
-    return BREAKER if waiting.why.startswith("held by the breaker") else OTHER
+    return BREAKER if waiting.over_budget else OTHER

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sunk.model.slurm import JobId, NodeName, NodeState, SlurmNode
 from sunk.model.workers import Load, Snapshot, WorkerPod, WorkerSet
@@ -34,8 +35,17 @@ from sunk.plan.places import creations, too_many
 from sunk.plan.reasons import Cause, own_cause, write_reason
 
 _IDLE = Load(jobs=(), ends_at=0)
+_BREAKER = "held by the breaker: enough was done in this window"
 _UPDATE_SHARE = 4
 """At most one in so many workers of a set is being replaced at a time, and never less than one."""
+
+
+class Source(StrEnum):
+    """What a reading is of."""
+
+    PODS = "pods"
+    NODES = "nodes"
+    SLURM = "slurm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +56,15 @@ class Waiting:
         node: which worker; empty for all.
         why: for people.
         jobs: what is waited for.
+        doubted: whose reading is not believed, where that is why.
+        over_budget: the breaker holds it: enough was done in this window.
     """
 
     node: NodeName
     why: str
     jobs: tuple[JobId, ...] = ()
+    doubted: Source | None = None
+    over_budget: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +108,7 @@ def plan_workers(seen: Snapshot, *, allowance: int) -> WorkersPlan:
         disturbing += _for_lost(seen)
         free, held = _within(disturbing, allowance)
         actions += free
-        waiting += [
-            Waiting(node=node, why="held by the breaker: enough was done in this window")
-            for node in held
-        ]
+        waiting += [Waiting(node=node, why=_BREAKER, over_budget=True) for node in held]
     if seen.pods_trust.ok or seen.pods_trust.first:
         acted_on = {one.node for one in actions}
         actions += [one for one in _notes(seen) if one.node not in acted_on]
@@ -305,10 +316,10 @@ def _held(seen: Snapshot) -> Iterator[Waiting]:
 
 
 def _distrust(seen: Snapshot) -> Iterator[Waiting]:
-    for what, trust in (
-        ("Pods", seen.pods_trust),
-        ("Kubernetes nodes", seen.kube_nodes_trust),
-        ("Slurm", seen.slurm_trust),
+    for what, source, trust in (
+        ("Pods", Source.PODS, seen.pods_trust),
+        ("Kubernetes nodes", Source.NODES, seen.kube_nodes_trust),
+        ("Slurm", Source.SLURM, seen.slurm_trust),
     ):
         if not trust.ok:
-            yield Waiting(node=NodeName(""), why=f"{what}: {trust.why_not}")
+            yield Waiting(node=NodeName(""), why=f"{what}: {trust.why_not}", doubted=source)

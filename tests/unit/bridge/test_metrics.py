@@ -7,11 +7,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sunk.bridge.apply import Outcome
 from sunk.bridge.loop import Round
-from sunk.bridge.metrics import Metrics, reason_of, source_in_doubt
+from sunk.bridge.metrics import Metrics, reason_of
 from sunk.model.slurm import JobId, NodeName
 from sunk.model.workers import Snapshot, Trust
 from sunk.plan.actions import Drain, Resume
-from sunk.plan.workers import Waiting, plan_workers
+from sunk.plan.workers import Source, Waiting, plan_workers
 from tests.support.pages import DOCS, tables
 
 
@@ -37,10 +37,10 @@ MADE = Round(
         Outcome(action=Resume(node=NodeName("w-1"), reason="r"), done=True),
     ),
     waiting=(
-        Waiting(node=NodeName("w-1"), why="held by the breaker: enough was done in this window"),
+        Waiting(node=NodeName("w-1"), why="held", over_budget=True),
         Waiting(node=NodeName("w-2"), why="has jobs", jobs=(JobId(1),)),
         Waiting(node=NodeName("w-3"), why="Slurm has a node of this name"),
-        Waiting(node=NodeName(""), why="Slurm: the server was restarted"),
+        Waiting(node=NodeName(""), why="in doubt", doubted=Source.SLURM),
     ),
     doubtful=True,
 )
@@ -84,7 +84,7 @@ def test_doubts_of_the_planner_are_told_apart_by_their_source():
     why = Trust(why_not="it was not read yet")
     seen = Snapshot(pods_trust=why, kube_nodes_trust=why, slurm_trust=why)
     told = plan_workers(seen, allowance=1).waiting
-    assert [source_in_doubt(one) for one in told] == ["pods", "nodes", "slurm"]
+    assert [one.doubted for one in told] == ["pods", "nodes", "slurm"]
     assert {reason_of(one) for one in told} == {"doubt"}
 
 
