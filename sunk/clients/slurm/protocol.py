@@ -3,7 +3,7 @@
 Every implementation passes the suite in ``tests/contract``. All of them raise `RemoteError`s with
 the same meaning:
 
-- `NotFound`: no such node, job, user or account; never taken from an empty list.
+- `NotFound`: no such node, job, user or account; of nodes and jobs never taken from an empty list.
 - `Rejected`: Slurm refuses the request as it is (no association, nodes that nobody has, …).
 - `Conflict`: refused at the moment (a busy node cannot be deleted); later it may work.
 - `Unauthorized`: the token is bad or expired, or its user may not do this.

@@ -228,6 +228,9 @@ class RestSlurm:
         reply = self._get(
             "slurmdb", f"user/{name}?with_assocs", wire_accounting.UsersReply, what=what
         )
+        if not reply.users:
+            # slurmdbd has no other way to say so.
+            raise NotFound(f"{what}: there is none of that name", system=SYSTEM)
         return _only(reply.users, what).to_model()
 
     def associations(self) -> tuple[Association, ...]:
@@ -376,8 +379,10 @@ def _listed(reply: T | None, what: str) -> T:
 
 
 def _only(found: list[T], what: str) -> T:
-    if not found:
-        raise NotFound(f"{what}: there is none of that name", system=SYSTEM)
-    if len(found) > 1:
+    """Return the one that was asked for.
+
+    slurmctld says with an error that it has none; an empty list without one is no answer.
+    """
+    if len(found) != 1:
         raise UnexpectedReply(f"{what}: asked for one, got {len(found)}", system=SYSTEM)
     return found[0]

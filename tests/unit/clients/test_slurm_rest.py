@@ -128,6 +128,14 @@ def test_unknown_node_is_not_found_although_the_server_answers_200():
         client({"/node/nope": content("node-unknown")}).node(NodeName("nope"))
 
 
+@pytest.mark.parametrize("name", ["node", "job"])
+def test_empty_list_where_one_was_asked_for_is_no_answer_and_says_nothing_of_what_is_there(name):
+    body = {**json.loads(content(name)), "nodes": [], "jobs": []}
+    asked = client({"node/w1": json.dumps(body).encode(), "job/7": json.dumps(body).encode()})
+    with pytest.raises(UnexpectedReply, match="asked for one, got 0"):
+        asked.node(NodeName("w1")) if name == "node" else asked.job(JobId(7))
+
+
 def test_unknown_job_is_not_found():
     with pytest.raises(NotFound, match="read job 999999"):
         client({"/job/999999": content("job-unknown")}, status=404).job(JobId(999999))
