@@ -109,7 +109,7 @@ def test_uninstall_leaves_cluster_and_jobs_alone_and_an_install_carries_out_what
     gone = helm("uninstall", "sunk", *place, "--wait", within_seconds=240)
     assert gone.returncode == 0, gone.stderr
     try:
-        assert site.kube.pods(site.namespace, BRIDGES) == ()
+        eventually(lambda: site.kube.pods(site.namespace, BRIDGES) == (), 60)
         site.kube.merge(NODE_SET, "w", {"spec": {"replicas": 3}}, site.namespace)
         done = eventually(lambda: (one := site.slurm.job(job)).ended and one, 90)
         assert (done.state, done.exit_code, done.restart_count) == (JobState.COMPLETED, 0, 0)
