@@ -11,6 +11,8 @@ from sunk.assess.check import Check
 from sunk.assess.judge import judge
 from sunk.assess.verdict import Finding
 from sunk.errors import InputError
+from sunk.render.topology import dump_topology
+from sunk.render.topology_rules import problems
 from sunk_fabric import folder as folders
 from sunk_fabric.catalogue.all import BY_ID, CHECKS, GROUPS
 from sunk_fabric.checks.judges import JUDGES, catalogue
@@ -19,6 +21,7 @@ from sunk_fabric.parse import ibnetdiscover
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.topology.audit import Audit, audit, summary
 from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.export import to_topology
 from sunk_fabric.topology.intended import compare
 from sunk_fabric.topology.svg import draw
 from sunk_fabric.topology.tree import Branch, branches
@@ -78,6 +81,17 @@ class Topology:
     def picture(self) -> str:
         """Return it as SVG."""
         return draw(self.audit)
+
+    def exported(self, name: str, source: str) -> str:
+        """Return it as a topology file, in YAML.
+
+        Raises:
+            InputError: a name is none that the file takes.
+        """
+        made = to_topology(self.audit, name=name, source=source)
+        for problem in problems(made):
+            raise InputError(f"export the topology: {problem.value!r}: {problem.allowed}")
+        return dump_topology(made)
 
 
 def topology(file: Path, intended: tuple[IntendedLink, ...] | None) -> Topology:

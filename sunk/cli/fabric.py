@@ -139,12 +139,21 @@ def topology(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Draw the fabric into this file.")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="Write it as a topology file (YAML)."),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the network in that file.")
+    ] = "fabric",
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Rebuild a fabric from a scan: levels, rails, units, capacity, and what breaks them.
 
     Says which cable to move in words of the data centre. Oversubscription is a figure here; what
-    was bought is for `sunk fabric check --expect`. Touches nothing but the file of --svg.
+    was bought is for `sunk fabric check --expect`. The file of --export is what `sunk topology`
+    reads: for Slurm's topology.conf, the order of ranks and layouts. Touches nothing but the files
+    of --svg and --export.
 
     Exit codes: 0 no defect; 1 a defect; 2 the file or the plan is wrong.
 
@@ -152,11 +161,14 @@ def topology(
 
     - `sunk fabric topology ibnetdiscover.txt`
     - `sunk fabric topology ibnetdiscover.txt --intended accepted.txt --svg fabric.svg`
+    - `sunk fabric topology ibnetdiscover.txt --export hall.yaml --name hall`
     """
     plan = folders.read_intended(intended) if intended else None
     found = service.topology(file, plan)
     if svg is not None:
         svg.write_text(found.picture())
+    if export is not None:
+        export.write_text(found.exported(name, str(file)))
     rows = [
         {"kind": one.kind, "subject": one.subject, "found": one.found, "remedy": one.remedy}
         for one in found.defects
