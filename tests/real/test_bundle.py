@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tarfile
 
@@ -25,7 +26,8 @@ def place(tmp_path_factory):
     with tarfile.open(made.file) as archive:
         archive.extractall(folder / "site", filter="data")
     (folder / "b.tar").unlink()
-    return folder / "site"
+    yield folder / "site"
+    shutil.rmtree(folder)  # a gibibyte that pytest would keep
 
 
 def alone(*argv: object, cwd: object) -> process.Completed:
