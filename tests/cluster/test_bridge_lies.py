@@ -15,10 +15,11 @@ from sunk.clients.kube.service_transport import ServiceTransport
 from sunk.clients.slurm.rest import RestSlurm
 from sunk.clients.slurm.token import TokenSource
 from sunk.local.chart import BRIDGE
-from sunk.model.kube import DEPLOYMENT, NODE_SET
+from sunk.model.kube import NODE_SET
 from sunk.model.slurm import JobState
 from sunk.wellknown import SLURMRESTD_PORT
 from sunk.wiring.bridge import Connected, bridge_of
+from tests.support.chart import CHART, helm
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
 
@@ -65,8 +66,11 @@ def alone(site: RunningSite) -> Iterator[None]:
     """No bridge of the cluster's own acts meanwhile."""
 
     def scale(replicas: int) -> None:
-        change = {"spec": {"replicas": replicas}}
-        site.kube.merge(DEPLOYMENT, BRIDGE, change, site.namespace)
+        # By Helm: whoever writes replicas otherwise owns the field, and Helm refuses ever after.
+        place = ("--namespace", site.namespace, "--kubeconfig", site.local.layout.kubeconfig)
+        words = ("--reuse-values", "--set", f"replicas={replicas}")
+        done = helm("upgrade", "sunk", CHART, *place, *words, within_seconds=240)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def bridges() -> int:
         return len(site.kube.pods(site.namespace, f"app.kubernetes.io/name={BRIDGE}"))
