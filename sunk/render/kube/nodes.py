@@ -27,6 +27,7 @@ from sunk.render.kube.parts import (
     config,
     digest,
     joined,
+    listens,
     metadata,
     of_config,
     of_secret,
@@ -288,6 +289,8 @@ def _slurmd(cluster: SlurmCluster, node_set: NodeSet) -> Container:
         ),
         resources=_worker_resources(node_set),
         readiness=probe(*bash("ready-slurmd.sh")),
+        # slurmd listens when it has its configuration; to ask before that costs more than to start.
+        startup=listens(SLURMD_PORT),
         port=("slurmd", SLURMD_PORT),
         lifecycle={"preStop": {"exec": {"command": list(bash("drain.sh"))}}},
     )

@@ -134,6 +134,11 @@ def probe(*command: str, period_seconds: int = 10) -> Object:
     }
 
 
+def listens(port: int) -> Object:
+    """Return a probe that opens a connection, which costs no process in the container."""
+    return {"tcpSocket": {"port": port}, "timeoutSeconds": 8}
+
+
 def script(name: str) -> list[str]:
     """Return the command that runs one of our scripts as the first process, under tini."""
     return ["tini", "--", "bash", f"{SCRIPTS_FOLDER}/{name}"]
@@ -207,11 +212,18 @@ def of_config(name: str) -> Object:
     return {"configMap": {"name": name}}
 
 
+# Asked often until it is answered once. The entry scripts give up by themselves, with their reason
+# in the log, before this limit of 15 minutes.
+_UNTIL_STARTED: Object = {"failureThreshold": 450, "periodSeconds": 2}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container and the volumes that it sees.
 
     Attributes:
+        readiness: probe of a container that has started.
+        startup: probe until it has started; `readiness` where there is none.
         values: environment variables.
         facts: environment variables with a field of the Pod, such as ``metadata.uid``.
     """
@@ -223,6 +235,7 @@ class Container:
     security: Object
     resources: Object
     readiness: Object
+    startup: Object | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     port: tuple[str, int] | None = None
@@ -239,9 +252,7 @@ class Container:
             "readinessProbe": self.readiness,
             "resources": self.resources,
             "securityContext": self.security,
-            # The same question, often, until it is answered once. The entry scripts give up by
-            # themselves, with their reason in the log, before this limit of 15 minutes.
-            "startupProbe": {**self.readiness, "failureThreshold": 450, "periodSeconds": 2},
+            "startupProbe": {**(self.startup or self.readiness), **_UNTIL_STARTED},
             "volumeMounts": [one.mount() for one in self.mounts],
         }
         if self.port is not None:
