@@ -22,6 +22,7 @@ class SlurmClientKind(StrEnum):
 
     REST = "rest"
     CLI = "cli"
+    NATIVE = "native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

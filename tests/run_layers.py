@@ -57,7 +57,7 @@ LAYERS = (
     ),
 )
 NOT_RUN = {
-    "native": "pyslurm: no build fits Debian's Slurm",
+    "native": "pyslurm itself: no build fits Debian's Slurm; a stand-in takes its place",
     "gpu": "needs NVIDIA hardware",
 }
 

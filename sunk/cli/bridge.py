@@ -78,8 +78,9 @@ SlurmClientOption = Annotated[
     SlurmClientKind,
     typer.Option(
         "--slurm-client",
-        help="Speak to slurmrestd, or use Slurm's own commands: they run in the login node's sackd "
-        "container, which takes the right to exec there.",
+        help="Speak to slurmrestd; or use Slurm's own commands (cli): they run in the login node's "
+        "sackd container, which takes the right to exec there; or this machine's libslurm "
+        "(native): takes a pyslurm of the same release.",
     ),
 ]
 NodeConditionsOption = Annotated[

@@ -11,11 +11,13 @@ from sunk.assess.verdict import Finding
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.kube.service_transport import ServiceTransport
 from sunk.clients.slurm.cli import CliSlurm
+from sunk.clients.slurm.native import NativeSlurm
+from sunk.clients.slurm.native import load as load_pyslurm
 from sunk.clients.slurm.protocol import SlurmClient
 from sunk.clients.slurm.rest import RestSlurm
 from sunk.clients.slurm.runners import PodRunner, ProcessRunner
 from sunk.clients.slurm.token import TokenSource
-from sunk.errors import ConfigError
+from sunk.errors import ConfigError, EnvironmentFault
 from sunk.local import cluster_checks, machine_checks
 from sunk.render.keys import ClusterKeys
 from sunk.settings import InCluster, LocalSettings, SlurmClientKind
@@ -96,7 +98,8 @@ def connect_slurm(
         kube: its cluster.
         namespace: where it is.
         keys: its secrets.
-        kind: over slurmrestd, or over Slurm's commands in the login node's sackd container.
+        kind: over slurmrestd, over Slurm's commands in the login node's sackd container, or over
+            this machine's libslurm.
         directly: slurmrestd by its Service's name, for Pods, rather than through the API server.
     """
     match kind:
@@ -111,6 +114,8 @@ def connect_slurm(
             )
         case SlurmClientKind.CLI:
             return connect_slurm_commands(kube, namespace)
+        case SlurmClientKind.NATIVE:
+            return connect_slurm_natively()
         case _:
             assert_never(kind)
 
@@ -129,6 +134,23 @@ def connect_slurm_commands(kube: Kube, namespace: str) -> CliSlurm:
     There they run as SlurmUser, who is an administrator, beside the socket that signs for them.
     """
     return CliSlurm(PodRunner(kube, namespace=namespace, pod=wellknown.LOGIN_POD, container=_SACKD))
+
+
+def connect_slurm_natively() -> NativeSlurm:
+    """Return a client over this machine's libslurm, as the user of this process.
+
+    Raises:
+        ConfigError: pyslurm is not installed, or was made for another release of Slurm.
+    """
+    runner = ProcessRunner()
+
+    def version() -> str:
+        try:
+            return runner(("scontrol", "--version"), timeout_seconds=10).stdout
+        except EnvironmentFault:
+            return ""  # told as unknown
+
+    return NativeSlurm(load_pyslurm(version), runner)
 
 
 def local_slurm_commands() -> CliSlurm:

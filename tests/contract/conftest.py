@@ -6,9 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.slurm_harness import CliHarness, Harness, MemoryHarness, RestHarness
+from tests.contract.slurm_harness import (
+    CliHarness,
+    Harness,
+    MemoryHarness,
+    NativeHarness,
+    RestHarness,
+)
 
-REAL = {"rest": RestHarness, "cli": CliHarness}
+REAL = {"rest": RestHarness, "cli": CliHarness, "native-stand-in": NativeHarness}
 
 
 @pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.real) for name in REAL)])

@@ -11,6 +11,7 @@ import httpx
 
 from sunk.clients.slurm.cli import CliSlurm
 from sunk.clients.slurm.memory import MemoryCluster, MemorySlurm
+from sunk.clients.slurm.native import NativeSlurm
 from sunk.clients.slurm.protocol import SlurmClient
 from sunk.clients.slurm.rest import RestSlurm
 from sunk.clients.slurm.token import TokenSource
@@ -25,6 +26,7 @@ from sunk.model.slurm import (
     UserName,
 )
 from tests.support.eventually import eventually
+from tests.support.pyslurm_stand_in import StandIn
 from tests.support.slurm_namespace import ADDRESS, ALICE, SlurmNamespace
 
 NODES = (NodeName("w1"), NodeName("w2"), NodeName("w3"))
@@ -170,6 +172,17 @@ class CliHarness(RealHarness):
 
     def close(self) -> None:
         pass  # a command leaves nothing open
+
+
+class NativeHarness(RealHarness):
+    """Over pyslurm's names: a stand-in for the module, in front of the real Slurm."""
+
+    def client(self, user: str = "root") -> NativeSlurm:
+        runner = self.namespace.runner(user)
+        return NativeSlurm(StandIn(CliSlurm(runner)), runner, on_warning=_fail_on_command_warning)
+
+    def close(self) -> None:
+        pass  # nothing is kept open
 
 
 def _fail_on_warning(text: str) -> None:
