@@ -14,18 +14,15 @@ from sunk.bridge.loop import Bridge
 from sunk.clients.kube.service_transport import ServiceTransport
 from sunk.clients.slurm.rest import RestSlurm
 from sunk.clients.slurm.token import TokenSource
-from sunk.local.chart import BRIDGE
-from sunk.model.kube import NODE_SET
 from sunk.model.slurm import JobState
 from sunk.wellknown import SLURMRESTD_PORT
-from sunk.wiring.bridge import Connected, bridge_of
-from tests.support.chart import CHART, helm
+from tests.support import own_bridge
 from tests.support.cluster import RunningSite
 from tests.support.eventually import eventually
+from tests.support.own_bridge import pods, rounds_until, wanted
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 Lie = Callable[[dict], dict]
-FOUR = {"w-0", "w-1", "w-2", "w-3"}
 
 
 def errors(_answer: dict) -> dict:
@@ -63,27 +60,8 @@ class LyingProxy(httpx.BaseTransport):
 
 @pytest.fixture
 def alone(site: RunningSite) -> Iterator[None]:
-    """No bridge of the cluster's own acts meanwhile."""
-
-    def scale(replicas: int) -> None:
-        # By Helm: whoever writes replicas otherwise owns the field, and Helm refuses ever after.
-        place = ("--namespace", site.namespace, "--kubeconfig", site.local.layout.kubeconfig)
-        words = ("--reuse-values", "--set", f"replicas={replicas}")
-        done = helm("upgrade", "sunk", CHART, *place, *words, within_seconds=240)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def bridges() -> int:
-        return len(site.kube.pods(site.namespace, f"app.kubernetes.io/name={BRIDGE}"))
-
-    scale(0)
-    eventually(lambda: bridges() == 0, 60)
-    try:
+    with own_bridge.alone(site):
         yield
-    finally:
-        wanted(site, 4)
-        scale(1)
-        eventually(lambda: {str(one.name) for one in site.slurm.nodes()} == FOUR, 120)
-        eventually(lambda: all(site.pod(name).ready for name in FOUR), 60)
 
 
 @pytest.fixture
@@ -98,27 +76,7 @@ def bridge(site: RunningSite, proxy: LyingProxy, alone) -> Bridge:
         http=proxy,
         token=TokenSource(site.site.keys.jwt_key, user="root"),
     )
-    cluster, namespace = site.site.cluster.name, site.namespace
-    made = bridge_of(Connected(kube=site.kube, slurm=slurm, cluster=cluster, namespace=namespace))
-    eventually(lambda: not made.round().doubtful, 30)
-    return made
-
-
-def wanted(site: RunningSite, replicas: int) -> None:
-    site.kube.merge(NODE_SET, "w", {"spec": {"replicas": replicas}}, site.namespace)
-
-
-def pods(site: RunningSite) -> dict[str, str]:
-    found = site.kube.pods(site.namespace, "app.kubernetes.io/name=slurmd")
-    return {pod.name: pod.uid for pod in found if not pod.deleting}
-
-
-def rounds_until(bridge: Bridge, done: Callable[[], bool], what: str) -> None:
-    def step() -> bool:
-        bridge.round()
-        return done()
-
-    eventually(step, 60, what=what)
+    return own_bridge.own_bridge(site, site.kube, slurm)
 
 
 @pytest.mark.parametrize("lie", [None, errors, empty], ids=["gone", "errors", "empty"])

@@ -12,48 +12,11 @@ from sunk.model.kube import NODE_SET, POD
 from sunk.model.slurm import JobState, Listing, NodeName
 from sunk.plan.actions import Drain
 from tests.support.examples import sample
+from tests.support.killed_bridge import Killed, Trap
 from tests.support.memory_site import NAMESPACE, Site
-
-KUBE_WRITES = ("apply", "apply_status", "create", "delete", "merge")
-SLURM_WRITES = ("delete_node", "drain", "resume", "set_down")
-
 
 POINTS = sample((1, 2, 3, 5, 9, 14, 20), range(1, 60))
 """At which write the bridge is killed."""
-
-
-class Killed(BaseException):
-    """The bridge's process is gone."""
-
-
-class Trap:
-    """Kills the bridge at the n-th write, before or after it is carried out."""
-
-    def __init__(self, site: Site, at: int, *, after: bool) -> None:
-        self.left, self.after, self.armed = at, after, False
-        self.real: list[tuple[object, str, Callable]] = []
-        for thing, names in ((site.kube, KUBE_WRITES), (site.slurm, SLURM_WRITES)):
-            for name in names:
-                self.real.append((thing, name, getattr(thing, name)))
-                setattr(thing, name, self._sprung(getattr(thing, name)))
-
-    def _sprung(self, real: Callable) -> Callable:
-        def write(*words, **options):
-            if not self.armed:
-                return real(*words, **options)
-            self.left -= 1
-            if self.left == 0 and not self.after:
-                raise Killed
-            done = real(*words, **options)
-            if self.left == 0:
-                raise Killed
-            return done
-
-        return write
-
-    def release(self) -> None:
-        for thing, name, real in self.real:
-            setattr(thing, name, real)
 
 
 def scale_in(site: Site) -> None:
@@ -114,7 +77,7 @@ def test_bridge_killed_at_any_write_is_followed_by_one_that_ends_alike(order):
             site = Site()
             job = site.occupy(job_node)
             order(site)
-            trap = Trap(site, at, after=after)
+            trap = Trap(site.kube, site.slurm, at, after=after)
             try:
                 for _ in range(10):
                     trap.armed = True

@@ -100,11 +100,8 @@ def bring_up(name: str, parameters: Parameters, description: Path | None = None)
     return RunningSite(local=local, site=site, user="alice")
 
 
-def kill_in_pod(pod: Pod, program: str) -> int:
-    """SIGKILL the process of a Pod that runs `program`, from outside; returns its pid.
-
-    A container's own process 1 cannot be killed from inside.
-    """
+def processes_in_pod(pod: Pod, program: str) -> tuple[int, ...]:
+    """The machine's pids of a Pod's processes that run `program`, lowest first."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -115,7 +112,16 @@ def kill_in_pod(pod: Pod, program: str) -> int:
                 found.append(int(folder.name))
         except OSError:
             continue
+    return tuple(sorted(found))
+
+
+def kill_in_pod(pod: Pod, program: str) -> int:
+    """SIGKILL the process of a Pod that runs `program`, from outside; returns its pid.
+
+    A container's own process 1 cannot be killed from inside.
+    """
+    found = processes_in_pod(pod, program)
     assert found, f"no process {program} in Pod {pod.name}"
     # The oldest is the daemon itself, later ones are its children.
-    os.kill(min(found), signal.SIGKILL)
-    return min(found)
+    os.kill(found[0], signal.SIGKILL)
+    return found[0]
