@@ -22,6 +22,7 @@ from sunk.plan.actions import (
     TakeDown,
     WorkersAction,
 )
+from sunk.plan.reasons import own_cause
 from sunk.wellknown import ANNOTATION_MACHINE_UID
 
 MakePod = Callable[[CreatePod], KubeObject]
@@ -94,7 +95,7 @@ class Applier:
                     return "Slurm knows the node after all"
                 self._kube.delete(POD, node, self._namespace, uid=uid)
             case Drain(node=node, reason=reason):
-                self._slurm().drain(node, reason)
+                return self._drain(node, reason)
             case Resume(node=node, reason=reason):
                 if self._slurm().node(node).reason != reason:
                     return "somebody changed its reason"
@@ -109,6 +110,13 @@ class Applier:
                 self._slurm().delete_node(node)
             case _:
                 assert_never(action)
+        return ""
+
+    def _drain(self, node: NodeName, reason: str) -> str:
+        record = self._slurm().node(node)
+        if record.drain and own_cause(node, record.reason) is None:
+            return "somebody drained it meanwhile, for a reason of their own"
+        self._slurm().drain(node, reason)
         return ""
 
     def _is_known(self, node: NodeName) -> bool:

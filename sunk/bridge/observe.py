@@ -10,11 +10,19 @@ from sunk.bridge.patience import Asker
 from sunk.bridge.snapshot import loads_of, with_answers, worker_pod
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.slurm.protocol import SlurmClient
-from sunk.errors import RemoteError
+from sunk.errors import NotFound, RemoteError
 from sunk.model.kube import KubeNode, Pod
 from sunk.model.slurm import Job, Listing, NodeName, SlurmNode
 from sunk.model.workers import Load, Snapshot, Trust, WorkerSet
-from sunk.plan.actions import DeletePod, DeleteRecord, WorkersAction
+from sunk.plan.actions import (
+    DeletePod,
+    DeleteRecord,
+    Drain,
+    NoteMachine,
+    Resume,
+    TakeDown,
+    WorkersAction,
+)
 from sunk.plan.trust import Belief, Limits, Reading, learn, trust
 from sunk.wellknown import CONTROLLER_POD, LABEL_MANAGED_BY, LABEL_NAME
 
@@ -28,6 +36,10 @@ WORKER = "slurmd"
 """Label `LABEL_NAME` of worker Pods."""
 SLURM_SECONDS = 3.0
 """How long a round waits for slurmrestd; it waits half a minute itself for an absent slurmctld."""
+LIST_SECONDS = 1.0
+"""How long a list of all records serves while only what we changed ourselves is read again."""
+REREAD_MAX = 20
+"""So many records are read one by one; beyond that, one full list is cheaper."""
 FORGOTTEN_AFTER_SECONDS = 60.0
 """How long slurmd may be ready in its Pod without Slurm knowing the node."""
 
@@ -100,9 +112,12 @@ class Observer:
         self._loads: dict[NodeName, Load] = {}
         self._unknown_since: dict[tuple[NodeName, str], float] = {}
         self._as_of = 0
+        self._listed_at = float("-inf")
+        self._acted: set[NodeName] = set()
         self._said_at: int | None = None
         self._controller = ""
         self._ask_nodes: Asker[Listing[SlurmNode] | None] = Asker("slurmrestd", SLURM_SECONDS)
+        self._ask_again: Asker[tuple[SlurmNode, ...]] = Asker("slurmrestd", SLURM_SECONDS)
         self._ask_for_jobs: Asker[tuple[Job, ...]] = Asker("slurmrestd", SLURM_SECONDS)
 
     def machines(self, now: float) -> tuple[KubeNode, ...]:
@@ -120,7 +135,7 @@ class Observer:
         limits = self._limits
         self._pods.ask(self._workers, now, limits)
         self._records.ask(
-            self._changed_records,
+            lambda: self._read_records(now),
             now,
             limits,
             run=self._controller,
@@ -146,7 +161,10 @@ class Observer:
     def after(self, done: Iterable[WorkersAction]) -> None:
         """Take note of what we did: it is to be seen, not assumed, and not to be wondered at."""
         done = tuple(done)
-        self._as_of = 0  # the whole list next time
+        if all(isinstance(one, Drain | Resume | TakeDown | NoteMachine) for one in done):
+            self._acted |= {one.node for one in done if not isinstance(one, NoteMachine)}
+        else:
+            self._as_of, self._listed_at = 0, float("-inf")  # the whole list next time
         pods = (str(one.node) for one in done if isinstance(one, DeletePod))
         records = (str(one.node) for one in done if isinstance(one, DeleteRecord))
         self._pods.expect_gone(frozenset(pods))
@@ -160,13 +178,32 @@ class Observer:
             elif pod.labels.get(LABEL_NAME) == WORKER:
                 yield pod
 
-    def _changed_records(self) -> tuple[SlurmNode, ...]:
+    def _read_records(self, now: float) -> tuple[SlurmNode, ...]:
+        """Return the records; soon after a full list only those that we changed are read again.
+
+        A cordon among a thousand nodes would otherwise wait for the list that the one before it
+        caused. What is decided on the older ones is read again before it is done.
+        """
+        fresh = now - self._listed_at < LIST_SECONDS
+        if fresh and self._acted and len(self._acted) <= REREAD_MAX:
+            try:
+                return self._with_acted()
+            except NotFound:
+                pass  # deleted by somebody: the list tells
         since = self._as_of
         listing = self._ask_nodes.ask(lambda: self._slurm().nodes_since(since))
+        self._listed_at = now
+        self._acted.clear()
         if listing is None:
             return self._records.items
         self._as_of = self._said_at = listing.as_of
         return listing.items
+
+    def _with_acted(self) -> tuple[SlurmNode, ...]:
+        names = sorted(self._acted)
+        again = self._ask_again.ask(lambda: tuple(self._slurm().node(name) for name in names))
+        changed = {one.name: one for one in again}
+        return tuple(changed.get(one.name, one) for one in self._records.items)
 
     def _ask_jobs(self) -> str:
         """Read who runs where; returns why that failed, or nothing."""

@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, fabric, lint, placement, resync
+from tests.bench import bridge, fabric, fleet, lint, placement, resync
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -231,6 +231,7 @@ def main() -> int:
         take(starts())
     if not options.fabric:
         take(resync.figures())
+        take(fleet.figures())
         with slurm_on_kubernetes() as site:
             if not options.bridge:
                 take(ready_to_idle(site))

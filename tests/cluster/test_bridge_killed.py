@@ -51,7 +51,7 @@ def lose_an_idle_pod(site: RunningSite) -> Callable[[], bool]:
 
 
 ORDERS = {
-    scale_in: sample((1, 3, 6), WHOLE),
+    scale_in: sample((3,), WHOLE),
     cordon: sample((2,), WHOLE),
     lose_an_idle_pod: sample((1,), WHOLE),
 }
@@ -107,7 +107,7 @@ def back_to_four(site: RunningSite, job: JobId) -> None:
     """Undo every order, so that the next row begins as this one did."""
     site.slurm.cancel(job)
     for machine in site.kube.nodes():
-        if machine.unschedulable:
+        if machine.cordoned:
             site.kube.merge(NODE, machine.name, {"spec": {"unschedulable": False}})
     wanted(site, 4)
     bridge = own_bridge.own_bridge(site, site.kube, site.slurm)

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from sunk.model.kube import CUSTOM_RESOURCE_DEFINITION, LEASE, NODE, NODE_SET, POD, SLURM_CLUSTER
+from sunk.model.kube import (
+    CUSTOM_RESOURCE_DEFINITION,
+    LEASE,
+    NODE,
+    NODE_SET,
+    POD,
+    SLURM_CLUSTER,
+    Kind,
+    name_of,
+)
 from sunk.model.slurm import JobState
 from sunk.plan.lease import Timing
 from sunk.render.crds import render_crds
@@ -127,6 +136,68 @@ def test_uninstall_leaves_cluster_and_jobs_alone_and_an_install_carries_out_what
     eventually(lambda: all(site.pod(name).ready for name in before), 60)
 
 
+SERVICE_MONITOR = Kind(
+    api_version="monitoring.coreos.com/v1", name="ServiceMonitor", plural="servicemonitors"
+)
+MONITORS = "servicemonitors.monitoring.coreos.com"
+MONITOR_DEFINITION = {
+    # Stands in for the Prometheus operator's own, which is not on this cluster: any spec is taken.
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": MONITORS},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "names": {"kind": "ServiceMonitor", "plural": "servicemonitors"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+def test_rollback_takes_an_upgrade_back_under_a_running_job(site: RunningSite):
+    place = ("--namespace", site.namespace, "--kubeconfig", site.local.layout.kubeconfig)
+    words = ("--wait", "--timeout", "180s")
+    before = workers(site)
+    job = site.submit("sleep 600", "--nodelist=w-0")
+    eventually(lambda: site.slurm.job(job).state is JobState.RUNNING, 30)
+    site.kube.apply(MONITOR_DEFINITION)
+    try:
+        eventually(lambda: "established" in str(found(site, MONITORS, "status")).lower(), 30)
+        value = ("--reuse-values", "--set", "metrics.serviceMonitor.enabled=true")
+        done = helm("upgrade", "sunk", CHART, *place, *value, *words, within_seconds=240)
+        assert done.returncode == 0, done.stderr
+        assert monitors(site) == ["sunk-bridge"]
+        done = helm("rollback", "sunk", *place, *words, within_seconds=240)
+        assert done.returncode == 0, done.stderr
+        assert monitors(site) == []
+        machine = site.pod("w-1").node
+        cordon(site, machine, on=True)
+        eventually(lambda: drained(site) == workers_on(site, machine), 60)
+        cordon(site, machine, on=False)
+        eventually(lambda: drained(site) == set(), 60)
+        now = site.slurm.job(job)
+        assert (now.state, now.restart_count, workers(site)) == (JobState.RUNNING, 0, before)
+    finally:
+        site.slurm.cancel(job)
+        site.kube.delete(CUSTOM_RESOURCE_DEFINITION, MONITORS)
+
+
+def monitors(site: RunningSite) -> list[str]:
+    return [name_of(one) for one in site.kube.list(SERVICE_MONITOR, site.namespace)]
+
+
 def test_definitions_are_upgraded_under_a_running_cluster(site: RunningSite):
     name = f"slurmclusters.{SLURM_CLUSTER.api_version.partition('/')[0]}"
     (wanted,) = [one for one in render_crds() if one["metadata"]["name"] == name]
@@ -143,5 +214,5 @@ def test_definitions_are_upgraded_under_a_running_cluster(site: RunningSite):
     assert workers(site) == before
 
 
-def found(site: RunningSite, name: str) -> dict:
-    return dict(site.kube.get(CUSTOM_RESOURCE_DEFINITION, name)["spec"])
+def found(site: RunningSite, name: str, part: str = "spec") -> dict:
+    return dict(site.kube.get(CUSTOM_RESOURCE_DEFINITION, name).get(part, {}))

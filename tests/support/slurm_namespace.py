@@ -72,6 +72,7 @@ touch "$root/run/namespace-is-ready"
 exec chroot "$root" /usr/bin/tini -- sleep infinity
 """
 
+MAX_NODES = 100
 SLURM_CONF = f"""\
 ClusterName={CLUSTER}
 SlurmctldHost={HOST}({ADDRESS})
@@ -92,7 +93,7 @@ JobAcctGatherType=jobacct_gather/linux
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
-MaxNodeCount=100
+MaxNodeCount={MAX_NODES}
 TreeWidth=65533
 ReconfigFlags=KeepPartInfo
 ReturnToService=2
@@ -150,12 +151,16 @@ class SlurmNamespace:
         rootfs: folder of a root file system with Slurm and MariaDB; never written to.
         folder: empty folder for logs and the mount point.
         nodes: names of the dynamic nodes to start.
+        max_nodes: how many records slurmctld has room for.
     """
 
-    def __init__(self, *, rootfs: Path, folder: Path, nodes: Sequence[str]) -> None:
+    def __init__(
+        self, *, rootfs: Path, folder: Path, nodes: Sequence[str], max_nodes: int = MAX_NODES
+    ) -> None:
         self.rootfs = rootfs
         self.folder = folder
         self.nodes = tuple(nodes)
+        self.max_nodes = max_nodes
         self.jwt_key = secrets.token_bytes(32)
         self._unshare = 0
         self._init = 0
@@ -251,11 +256,12 @@ class SlurmNamespace:
         input_text: str | None = None,
         check: bool = True,
         cwd: str = "/tmp",
+        within_seconds: float = 20,
     ) -> process.Completed:
         """Run a program inside the namespace to its end."""
         return process.run(
             self._inside(argv, user=user, env={}, cwd=cwd),
-            timeout_seconds=20,
+            timeout_seconds=within_seconds,
             input_text=input_text,
             check=check,
         )
@@ -314,7 +320,9 @@ class SlurmNamespace:
         self._put("/etc/hosts", f"127.0.0.1 localhost\n{ADDRESS} {HOST}\n")
         nsswitch = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"
         self._put("/etc/nsswitch.conf", nsswitch)
-        self._put("/etc/slurm/slurm.conf", SLURM_CONF)
+        room = f"MaxNodeCount={MAX_NODES}"
+        conf = SLURM_CONF.replace(room, f"MaxNodeCount={self.max_nodes}")
+        self._put("/etc/slurm/slurm.conf", conf)
         self._put("/etc/slurm/slurmdbd.conf", SLURMDBD_CONF, mode=0o600, uid=SLURM_UID)
         self._put("/etc/slurm/slurm.key", secrets.token_bytes(1024), mode=0o600, uid=SLURM_UID)
         self._put("/etc/slurm/jwt_hs256.key", self.jwt_key, mode=0o600, uid=SLURM_UID)

@@ -39,10 +39,20 @@ def applier(world, kube) -> Applier:
 
 def test_drain_whose_reason_somebody_changed_meanwhile_is_not_lifted(applier, world):
     applier.apply(Drain(node=NODE, reason="ours"))
-    applier.apply(Drain(node=NODE, reason="theirs"))
+    MemorySlurm(world).drain(NODE, "theirs")
     outcome = applier.apply(Resume(node=NODE, reason="ours"))
     assert (outcome.done, outcome.why_not) == (False, "somebody changed its reason")
     assert world.nodes[NODE].drain
+
+
+def test_drain_that_somebody_made_meanwhile_keeps_its_reason(applier, world):
+    MemorySlurm(world).drain(NODE, "theirs")
+    outcome = applier.apply(Drain(node=NODE, reason="ours"))
+    assert (outcome.done, outcome.why_not) == (
+        False,
+        "somebody drained it meanwhile, for a reason of their own",
+    )
+    assert world.nodes[NODE].reason == "theirs"
 
 
 def test_pod_that_goes_because_slurm_does_not_know_it_stays_when_slurm_knows_it(
