@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from sunk_jobs import collective_bench as bench
+from sunk_jobs import exit_codes
 from sunk_jobs.mpi_ranks import CODES, MpiRanks
 from sunk_jobs.rank_map import RankMap, RankMapError, load_map
 from sunk_jobs.records import write_result
 from sunk_jobs.results import COLLECTIVES, line_of, record_of
 
-RIGHT = 0
 WRONG = 1
-DO_NOT_RESTART = 93
 _LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_ID")
 """Somebody started us as ranks already."""
 _LIST_SECONDS = 15
@@ -113,14 +112,14 @@ def main(words: Sequence[str] | None = None) -> int:
         from mpi4py import MPI  # noqa: PLC0415 - only a compute node has it
     except ImportError as exc:
         sys.stderr.write(f"collectives: {exc}; install mpi4py for this Python\n")
-        return DO_NOT_RESTART
+        return exit_codes.DO_NOT_RESTART
     world = MPI.COMM_WORLD
     try:
         world = _checked(MPI, world, options, plan)
     except Unfit as exc:
         if world.Get_rank() == 0:
             sys.stderr.write(f"collectives: {exc}\n")
-        return DO_NOT_RESTART
+        return exit_codes.DO_NOT_RESTART
     ranks = MpiRanks(MPI, world, options.type)
     measured = bench.measure(ranks, plan)
     result = bench.result_of(
@@ -137,7 +136,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if options.folder is not None:
             write_result(Path(options.folder), record_of(result))
         sys.stdout.write(line_of(result) + "\n")
-    return RIGHT if result.correct else WRONG
+    return exit_codes.FINISHED if result.correct else WRONG
 
 
 def _checked(mpi: Any, world: Any, options: argparse.Namespace, plan: bench.Plan) -> Any:

@@ -19,13 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sunk_jobs import collective_bench as bench
+from sunk_jobs import exit_codes
 from sunk_jobs.records import write_result
 from sunk_jobs.results import TORCH_COLLECTIVES, line_of, record_of
 from sunk_jobs.torchrun import become_ranks
 
-RIGHT = 0
 WRONG = 1
-DO_NOT_RESTART = 93
 TIMEOUT_SECONDS = 300.0
 TYPES = ("float32", "bfloat16")
 
@@ -49,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = reader.parse_args(given)
     plan = bench.plan_of(reader, options)
     if options.selftest:
-        become_ranks("sunk_jobs.torch_collectives", given, ranks=2)
+        become_ranks("sunk_jobs.torch_collectives", given)
     try:
         import torch  # noqa: PLC0415 - only the torch environment has it
 
@@ -57,13 +56,13 @@ def main(words: Sequence[str] | None = None) -> int:
         from sunk_jobs.torchlib.world import joined  # noqa: PLC0415
     except ImportError as exc:
         sys.stderr.write(f"torch_collectives: {exc}; run it with a Python that has torch\n")
-        return DO_NOT_RESTART
+        return exit_codes.DO_NOT_RESTART
     with joined(options.backend, TIMEOUT_SECONDS) as world:
         ranks = TorchRanks(world, options.type)
         if said := bench.refusal(plan, ranks.size, ranks.element_bytes, options.ranks):
             if ranks.rank == 0:
                 sys.stderr.write(f"torch_collectives: {said}\n")
-            return DO_NOT_RESTART
+            return exit_codes.DO_NOT_RESTART
         measured = bench.measure(ranks, plan)
         result = bench.result_of(
             TORCH_COLLECTIVES,
@@ -78,7 +77,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if options.folder is not None:
             write_result(Path(options.folder), record_of(result))
         sys.stdout.write(line_of(result) + "\n")
-    return RIGHT if result.correct else WRONG
+    return exit_codes.FINISHED if result.correct else WRONG
 
 
 if __name__ == "__main__":

@@ -69,8 +69,11 @@ def joined(backend: str, timeout_seconds: float) -> Iterator[World]:
 
 
 def _set_timeout(seconds: float) -> None:
-    group = dist.distributed_c10d._get_default_group()
-    dist.distributed_c10d._set_pg_timeout(timedelta(seconds=seconds), group)
+    timeout = timedelta(seconds=seconds)
+    if hasattr(dist, "set_timeout"):
+        dist.set_timeout(timeout)
+    else:  # before torch 2.14 or so
+        dist.distributed_c10d._set_pg_timeout(timeout, dist.group.WORLD)
 
 
 def _free_port() -> int:
