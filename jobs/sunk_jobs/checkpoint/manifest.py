@@ -261,22 +261,26 @@ def load_manifest(text: str) -> Manifest:
     """
     try:
         raw = json.loads(text)
-        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-            raise FormatError(f"read {MANIFEST}: its schema is not {SCHEMA}")
-        manifest = Manifest(
-            files=tuple(
-                ShardFile(**{**one, "content": Content(one["content"])}) for one in raw["files"]
-            ),
-            about=About(**raw["about"]),
-            **{one.name: raw[one.name] for one in fields(Manifest) if one.name not in _NESTED},
-        )
-        if dump_manifest(manifest) != text:
-            raise FormatError(f"read {MANIFEST}: its digest does not fit what it says")
-    except FormatError:
-        raise
+        manifest = _manifest(raw) if isinstance(raw, dict) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise FormatError(f"read {MANIFEST}: {type(exc).__name__}: {exc}") from exc
+    if manifest is None:
+        raise FormatError(f"read {MANIFEST}: its schema is not {SCHEMA}")
+    if dump_manifest(manifest) != text:
+        raise FormatError(f"read {MANIFEST}: its digest does not fit what it says")
     return manifest
+
+
+def _manifest(raw: Mapping[str, Any]) -> Manifest | None:
+    if raw.get("schema") != SCHEMA:
+        return None
+    return Manifest(
+        files=tuple(
+            ShardFile(**{**one, "content": Content(one["content"])}) for one in raw["files"]
+        ),
+        about=About(**raw["about"]),
+        **{one.name: raw[one.name] for one in fields(Manifest) if one.name not in _NESTED},
+    )
 
 
 _NESTED = frozenset({"files", "about"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sunk_jobs.checkpoint.errors import FormatError
 from sunk_jobs.checkpoint.files import Buffer
@@ -22,6 +22,7 @@ class Takes(Protocol):
         ...
 
 
+@runtime_checkable
 class Whole(Protocol):
     """A shard that knows itself, such as `sunk_jobs.checkpoint.tensors.Tensors`."""
 
@@ -65,7 +66,7 @@ class Arena:
         return self
 
     def take(self, size_bytes: int) -> memoryview:
-        """Return memory of this size; what an earlier save had under the same name is overwritten."""
+        """Return memory of this size, the same as an earlier save had under this name."""
         kept = self._kept.get(self._name)
         if kept is None or len(kept) < size_bytes:
             kept = self._kept[self._name] = self._allocate(size_bytes)
@@ -87,11 +88,6 @@ class _Memory:
         """Do nothing."""
 
 
-def is_whole(shard: Shard) -> bool:
-    """Say whether a shard knows itself."""
-    return hasattr(shard, "write_to")
-
-
 def content_of(shard: Shard) -> Content:
     """Return what a shard is."""
     content: Content = getattr(shard, "content", Content.BYTES)
@@ -102,7 +98,7 @@ def write_shard(shard: Shard, sink: Takes) -> None:
     """Write all bytes of a shard."""
     if isinstance(shard, (bytes, bytearray, memoryview)):
         sink.write(shard)
-    elif hasattr(shard, "write_to"):
+    elif isinstance(shard, Whole):
         shard.write_to(sink)
     else:
         shard(sink)
@@ -121,22 +117,20 @@ def checked(shards: Shards) -> Shards:
     """
     for name, shard in shards.items():
         checked_shard_name(name)
-        if not (
-            isinstance(shard, (bytes, bytearray, memoryview)) or is_whole(shard) or callable(shard)
-        ):
+        if not (isinstance(shard, (bytes, bytearray, memoryview, Whole)) or callable(shard)):
             raise FormatError(f"save shard {name}: {type(shard).__name__} is no bytes, no writer")
     return shards
 
 
 def _copied(shard: Shard, arena: Arena) -> Shard:
-    if isinstance(shard, (bytes, bytearray, memoryview)):
-        if isinstance(shard, bytes):
-            return shard
+    if isinstance(shard, bytes):
+        return shard
+    if isinstance(shard, (bytearray, memoryview)):
         source = memoryview(shard).cast("B")
         target = arena.take(len(source))
         target[:] = source
         return target
-    if hasattr(shard, "write_to"):
+    if isinstance(shard, Whole):
         return shard.copied(arena)
     memory = _Memory()
     shard(memory)

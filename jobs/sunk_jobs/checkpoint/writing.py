@@ -49,7 +49,7 @@ from sunk_jobs.checkpoint.manifest import (
     trash_name,
 )
 from sunk_jobs.checkpoint.reading import Damage, intact_manifest
-from sunk_jobs.checkpoint.shards import Shards, content_of, write_shard
+from sunk_jobs.checkpoint.shards import Shards, checked, content_of, write_shard
 
 
 def utc_now() -> str:
@@ -167,7 +167,7 @@ def _still_ours(place: Place) -> None:
 
 def _write(files: Files, folder: Path, rank: int, shards: Shards) -> tuple[ShardFile, ...]:
     done = []
-    for name in sorted(shards):
+    for name in sorted(checked(shards)):
         descriptor = files.create(folder / file_of(name, rank))
         try:
             sink = Sink(files, descriptor)
