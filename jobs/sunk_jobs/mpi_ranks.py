@@ -19,7 +19,7 @@ _CLEARED = -1.0
 
 def tiled(code: str, cycle: Sequence[int], elements: int) -> array[float]:
     """Return a buffer of repeated periods."""
-    period = array(code, cycle)
+    period: array[float] = array(code, cycle)
     return (period * (elements // len(period) + 1))[:elements]
 
 
@@ -105,7 +105,9 @@ class MpiRanks:
     def exchange(self, collective: Collective, shape: Shape) -> MpiExchange:
         """Return a collective with buffers of this shape."""
         send = self._sent(collective, shape)
-        receive = array(self._code, bytes(shape.receive_elements * self.element_bytes))
+        receive: array[float] = array(
+            self._code, bytes(shape.receive_elements * self.element_bytes)
+        )
         outgoing, incoming = [send, self._datatype], [receive, self._datatype]
         match collective:
             case Collective.ALL_REDUCE:
@@ -126,7 +128,7 @@ class MpiRanks:
         if sending:
             content = self._tiled(patterns.moved(self.rank, peer), elements)
             return MpiLink(self._world, self._datatype, peer, content)
-        empty = array(self._code, [_CLEARED]) * elements
+        empty: array[float] = array(self._code, [_CLEARED]) * elements
         made = MpiLink(self._world, self._datatype, peer, empty)
         made.wanted = self._tiled(patterns.moved(peer, self.rank), elements)
         return made
@@ -155,7 +157,7 @@ class MpiRanks:
             return self._tiled(patterns.contribution(self.rank, self.size), shape.send_elements)
         if collective is Collective.ALL_GATHER:
             return self._tiled(patterns.moved(self.rank), shape.send_elements)
-        parts = array(self._code)
+        parts: array[float] = array(self._code)
         for peer in range(self.size):
             parts += self._tiled(patterns.moved(self.rank, peer), shape.part_elements)
         return parts
@@ -166,7 +168,7 @@ class MpiRanks:
         if collective is Collective.REDUCE_SCATTER:
             cycle = patterns.rotated(patterns.total(self.size), self.rank * shape.part_elements)
             return self._tiled(cycle, shape.receive_elements)
-        parts = array(self._code)
+        parts: array[float] = array(self._code)
         for peer in range(self.size):
             destination = 0 if collective is Collective.ALL_GATHER else self.rank
             parts += self._tiled(patterns.moved(peer, destination), shape.part_elements)

@@ -41,7 +41,8 @@ class Spread:
         """Return what a forward pass runs in."""
         if self.autocast is None:
             return nullcontext()
-        return torch.autocast(device.type, dtype=self.autocast)
+        context: AbstractContextManager[object] = torch.autocast(device.type, dtype=self.autocast)
+        return context
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield names and parameters, always in the same order."""
@@ -51,7 +52,8 @@ class Spread:
 def built(options: TrainOptions, world: World) -> Gpt:
     """Return the model with the weights of its seed, the same on all ranks."""
     torch.manual_seed(options.seed)
-    model = Gpt(options.shape).to(world.device)
+    model = Gpt(options.shape)
+    model.to(world.device)
     if options.compile:
         for block in model.blocks:
             block.compile(backend=options.compile)

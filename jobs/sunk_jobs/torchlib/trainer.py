@@ -23,6 +23,7 @@ from sunk_jobs.checkpoint import (
     Options,
     Retention,
     SaveFailed,
+    Shards,
     StopRequest,
     StorageBroken,
     Store,
@@ -207,7 +208,7 @@ class Loop:
         every, step = self.options.checkpoint_every, self.progress.step
         return bool(every) and step % every == 0 and step < self.options.steps
 
-    def _shards(self) -> dict[str, object]:
+    def _shards(self) -> Shards:
         return {STATE: tensors_of(self.learner.state()), RNG: rng_bytes()}
 
     def _about(self) -> About:
