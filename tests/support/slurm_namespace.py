@@ -251,11 +251,12 @@ class SlurmNamespace:
         input_text: str | None = None,
         check: bool = True,
         cwd: str = "/tmp",
+        timeout_seconds: float = 20,
     ) -> process.Completed:
         """Run a program inside the namespace to its end."""
         return process.run(
             self._inside(argv, user=user, env={}, cwd=cwd),
-            timeout_seconds=20,
+            timeout_seconds=timeout_seconds,
             input_text=input_text,
             check=check,
         )
