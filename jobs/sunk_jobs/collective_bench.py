@@ -129,10 +129,7 @@ def _measure_one(ranks: Ranks, plan: Plan, collective: Collective, shape: Shape)
     ranks.barrier()
     slowest = max(ranks.all_gather(ranks.seconds(exchange.call, plan.warmups)))
     calls = calls_for(SAMPLE_SECONDS, slowest, CALLS_MAX)
-    samples = []
-    for _ in range(plan.samples):
-        ranks.barrier()
-        samples.append(ranks.seconds(exchange.call, calls))
+    samples = sampled(ranks, exchange.call, calls=calls, samples=plan.samples)
     timing = summarise(ranks.all_gather(samples))
     algorithm = gb_per_s(shape.payload_bytes, timing.seconds)
     return Row(
@@ -145,6 +142,15 @@ def _measure_one(ranks: Ranks, plan: Plan, collective: Collective, shape: Shape)
         busbw_gb_per_s=algorithm * bus_factor(collective, ranks.size),
         wrong_elements=sum(ranks.all_gather(exchange.wrong_elements())),
     )
+
+
+def sampled(ranks: Ranks, call: Callable[[], object], *, calls: int, samples: int) -> list[float]:
+    """Return this rank's seconds of one call in each sample. Collective."""
+    found = []
+    for _ in range(samples):
+        ranks.barrier()
+        found.append(ranks.seconds(call, calls))
+    return found
 
 
 def _measure_pairs(ranks: Ranks, plan: Plan) -> Pairs:

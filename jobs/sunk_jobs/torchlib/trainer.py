@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -33,6 +34,7 @@ from sunk_jobs.checkpoint import (
 )
 from sunk_jobs.checkpoint.tensors import TensorReader
 from sunk_jobs.checkpoint.torch_adaptor import (
+    TorchGroup,
     host_memory,
     load_state,
     rng_bytes,
@@ -69,6 +71,31 @@ class Progress:
     seconds: list[float] = field(default_factory=list)
     saves: int = 0
     failed_saves: int = 0
+
+
+class StepMeeting(TorchGroup):
+    """The one meeting of all ranks at the end of a step: whether to stop, and the mean loss.
+
+    A `StopRequest` over it asks for the first; the second comes with it, so that a step costs one
+    small collective and not two.
+
+    Attributes:
+        loss: this rank's, to be set before each meeting.
+        mean_loss: over ranks, after it.
+    """
+
+    def __init__(self, process_group: Any, device: torch.device) -> None:
+        super().__init__(process_group)
+        self.loss = torch.zeros((), device=device)
+        self.mean_loss = math.nan
+
+    def any(self, flag: bool) -> bool:  # noqa: FBT001 - see checkpoint.Group
+        """Say whether the flag is up on some rank, and note the mean loss."""
+        sent = torch.stack((self.loss.double(), self.loss.new_tensor(float(flag)).double()))
+        dist.all_reduce(sent)
+        total, flags = sent.tolist()
+        self.mean_loss = total / self.size
+        return bool(flags)
 
 
 class Learner:
@@ -147,8 +174,9 @@ def train(kind: str, schema: str, options: TrainOptions, world: World) -> TrainR
     with store:
         found = store.load_latest(droppable=[RNG])
         progress = Progress(step=0 if found is None else _resumed(found, learner, world))
-        stop = StopRequest(group, flag_file=options.save_flag).listen()
-        outcome = Loop(options, world, learner, store, stop, log, progress).run()
+        meeting = StepMeeting(dist.group.WORLD, world.device)
+        stop = StopRequest(meeting, flag_file=options.save_flag).listen()
+        outcome = Loop(options, learner, store, meeting, stop, log, progress).run()
     log.close()
     return _result(schema, options, world, learner, progress, outcome, found)
 
@@ -169,9 +197,9 @@ class Loop:
     """The steps of one attempt."""
 
     options: TrainOptions
-    world: World
     learner: Learner
     store: Store
+    meeting: StepMeeting
     stop: StopRequest
     log: StepLog
     progress: Progress
@@ -179,30 +207,27 @@ class Loop:
     def run(self) -> str:
         """Do the steps and return the outcome."""
         while self.progress.step < self.options.steps:
-            if not math.isfinite(self.one_step()):
+            asked = self.one_step()
+            if not math.isfinite(self.progress.losses[-1]):
                 return "diverged"
-            if self.stop.agreed():
+            if asked:
                 return "saved" if self._save() else "unsaved"
             if self._due() and not self._save_meanwhile():
                 return "storage"
         # An attempt that began at the end has nothing to save.
         return "finished" if not self.progress.losses or self._save() else "unsaved"
 
-    def one_step(self) -> float:
-        """Do the next step, note it, and return the mean loss over ranks."""
+    def one_step(self) -> bool:
+        """Do the next step, note it, and say whether some rank was asked to stop."""
         progress = self.progress
         start = time.perf_counter()
-        loss = self._mean(self.learner.step(progress.step + 1))
+        self.meeting.loss = self.learner.step(progress.step + 1)
+        asked = self.stop.agreed()
         progress.seconds.append(time.perf_counter() - start)
-        progress.losses.append(loss)
+        progress.losses.append(self.meeting.mean_loss)
         progress.step += 1
-        self.log.step(progress.step, loss)
-        return loss
-
-    def _mean(self, loss: torch.Tensor) -> float:
-        total = loss.double()
-        dist.all_reduce(total)
-        return float(total.item()) / self.world.size
+        self.log.step(progress.step, self.meeting.mean_loss)
+        return asked
 
     def _due(self) -> bool:
         every, step = self.options.checkpoint_every, self.progress.step
@@ -254,7 +279,7 @@ class Loop:
 
     def _failed(self, error: SaveFailed) -> None:
         self.progress.failed_saves += 1
-        if self.world.rank == 0:
+        if self.meeting.rank == 0:
             sys.stderr.write(f"train: {error}\n")
 
 
