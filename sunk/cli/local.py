@@ -388,8 +388,7 @@ def software(
     settings = local_settings(None, cache_dir)
     with reporting() as reporter:
         found = wiring.ensure_software(settings, reporter)
-        wanted = more is Software.TORCH
-        torch = wiring.ensure_torch(settings, found, reporter) if wanted else None
+        torch = wiring.ensure_torch(settings, found, reporter) if more else None
     rows = [
         {"name": "kubernetes", "version": found.kube.version, "path": str(found.kube.apiserver)},
         {"name": "coredns", "version": "", "path": str(found.coredns)},
