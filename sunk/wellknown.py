@@ -58,5 +58,8 @@ SLURMRESTD_PORT = 6820
 MARIADB_PORT = 3306
 SSH_PORT = 22
 
+TORCH_FOLDER = "/opt/sunk-torch"
+"""Where login and worker Pods have the torch environment, read-only; its programs say this path."""
+
 SLURM_UID = 64030
 """Debian's fixed id of the user and group ``slurm``."""

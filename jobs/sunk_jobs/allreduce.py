@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.bandwidth import allreduce_bus_factor, gb_per_s
+from sunk_jobs.bandwidth import Collective, bus_factor, gb_per_s
+from sunk_jobs.mpi_ranks import tiled, wrong_elements
 from sunk_jobs.records import write_result
 
 _PERIOD = 97
@@ -27,21 +28,13 @@ _PERIOD = 97
 
 def contribution(rank: int, elements: int) -> array[float]:
     """Return the vector of one rank: ``(rank + 1) * (i mod 97)``, exact in doubles."""
-    cycle = array("d", ((rank + 1) * value for value in range(_PERIOD)))
-    return (cycle * (elements // _PERIOD + 1))[:elements]
+    return tiled("d", [(rank + 1) * value for value in range(_PERIOD)], elements)
 
 
 def expected_sum(ranks: int, elements: int) -> array[float]:
     """Return what the vectors of all ranks add up to."""
     factor = ranks * (ranks + 1) // 2
-    cycle = array("d", (factor * value for value in range(_PERIOD)))
-    return (cycle * (elements // _PERIOD + 1))[:elements]
-
-
-def wrong_elements(got: Sequence[float], wanted: Sequence[float]) -> int:
-    """Return how many elements differ (or are missing)."""
-    differing = sum(1 for left, right in zip(got, wanted, strict=False) if left != right)
-    return differing + abs(len(got) - len(wanted))
+    return tiled("d", [factor * value for value in range(_PERIOD)], elements)
 
 
 def summary(
@@ -67,7 +60,7 @@ def summary(
         "correct": wrong == 0,
         "seconds": [round(value, 6) for value in seconds],
         "algbw_gb_per_s": round(algorithm, 4),
-        "busbw_gb_per_s": round(algorithm * allreduce_bus_factor(ranks), 4),
+        "busbw_gb_per_s": round(algorithm * bus_factor(Collective.ALL_REDUCE, ranks), 4),
         "job_id": os.environ.get("SLURM_JOB_ID", ""),
     }
 

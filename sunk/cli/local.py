@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -350,28 +351,50 @@ def images(
     show([{"name": i.name, "digest": i.digest} for i in software.images], output)
 
 
+class Software(StrEnum):
+    """What `sunk local software` can make beside what every local cluster needs."""
+
+    TORCH = "torch"
+
+
 @app.command()
-def software(output: OutputOption = Form.TABLE, cache_dir: CacheOption = None) -> None:
+def software(
+    more: Annotated[
+        Software | None,
+        typer.Argument(
+            metavar="[WHAT]",
+            help="`torch`: the torch environment too (2.3 GB to download, 5.2 GB on disk).",
+        ),
+    ] = None,
+    output: OutputOption = Form.TABLE,
+    cache_dir: CacheOption = None,
+) -> None:
     """Install, build or download everything the local cluster needs, and say where it lies.
 
     The first step of `sunk local up`, alone: minutes the first time, then about a second. Starts
-    no cluster.
+    no cluster. With `torch` it also makes the Python environment that torch programs of jobs run
+    in, for the images' Python; clusters do without it until it is there.
 
     Touches: Debian packages (apt-get) and the cache.
 
-    Exit codes: 0 all there; 3 this machine lacks something; 4 a download or build failed.
+    Exit codes: 0 all there; 2 no such thing to make; 3 this machine lacks something; 4 a download
+    or build failed.
 
     For example:
 
     - `sunk local software`
+    - `sunk local software torch`
     """
     settings = local_settings(None, cache_dir)
     with reporting() as reporter:
         found = wiring.ensure_software(settings, reporter)
+        torch = wiring.ensure_torch(settings, found, reporter) if more else None
     rows = [
         {"name": "kubernetes", "version": found.kube.version, "path": str(found.kube.apiserver)},
         {"name": "coredns", "version": "", "path": str(found.coredns)},
         {"name": "helm", "version": "", "path": str(found.helm)},
         *({"name": i.name, "version": i.digest, "path": str(i.layout)} for i in found.images),
     ]
+    if torch is not None:
+        rows.append({"name": "torch", "version": torch.version, "path": str(torch.folder)})
     show(rows, output, ("name", "version", "path"))

@@ -20,15 +20,19 @@ from sunk.local.machine import Machine
 from sunk.local.node import NodeParts
 from sunk.local.slurm_site import SlurmSite, put_slurm_on
 from sunk.local.software.cache import Cache
+from sunk.local.software.debrepo import machine_architecture
 from sunk.local.software.gather import Software, SoftwareOptions
 from sunk.local.software.gather import ensure_software as build_software
 from sunk.local.software.image_store import clone_store
 from sunk.local.software.images import export_images as write_images
 from sunk.local.software.oci import write_archive
 from sunk.local.software.requirements import make_folder
+from sunk.local.software.torch_environment import KIND as TORCH
+from sunk.local.software.torch_environment import TorchEnvironment, obtain_torch, read_pins
 from sunk.model.cluster import Images, SlurmCluster
 from sunk.progress import Reporter, step
 from sunk.render.kube.nodes import LOGIN_PORT
+from sunk.resources import data_folder
 from sunk.settings import LocalSettings
 from sunk.wiring import clients
 from sunk_validation.demo import DemoResult, run_demo
@@ -52,6 +56,33 @@ def ensure_software(settings: LocalSettings, reporter: Reporter) -> Software:
         kube_bin=settings.kube_bin, search_path=path, debian_mirror=settings.debian_mirror
     )
     return build_software(settings.cache_folder, options, reporter)
+
+
+def ensure_torch(
+    settings: LocalSettings, software: Software, reporter: Reporter
+) -> TorchEnvironment:
+    """Make the torch environment for the images of this build, unless it is there."""
+    requirements = data_folder("deploy") / "local" / "torch" / "requirements.txt"
+    with step(reporter, "torch environment") as current:
+        entry = obtain_torch(
+            Cache(settings.cache_folder),
+            requirements,
+            machine_architecture(),
+            software.slurm_rootfs,
+            say=current.detail,
+        )
+        current.outcome = entry.outcome
+    pins = read_pins(requirements.read_text())
+    return TorchEnvironment(folder=entry.content, version=pins["torch"])
+
+
+def torch_folder(settings: LocalSettings) -> Path | None:
+    """Return the folder of this machine that Pods mount at `wellknown.TORCH_FOLDER`.
+
+    Makes nothing: None when `sunk local software torch` never ran.
+    """
+    entry = Cache(settings.cache_folder).newest(TORCH)
+    return None if entry is None else entry.content
 
 
 def node_parts(software: Software) -> NodeParts:

@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, fabric, fleet, lint, placement, resync
+from tests.bench import bridge, fabric, fleet, lint, placement, programs, resync
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -108,12 +108,16 @@ def slurm_on_kubernetes() -> Iterator[RunningSite]:
         site.local.down()
 
 
+def slurm_rootfs() -> Path:
+    """The root file system of the slurm image."""
+    return wiring.ensure_software(local_settings(), Silent()).slurm_rootfs
+
+
 @contextmanager
 def slurm_in_a_namespace() -> Iterator[SlurmNamespace]:
     """The same programs without Kubernetes."""
-    rootfs = wiring.ensure_software(local_settings(), Silent()).slurm_rootfs
     folder = Path(tempfile.mkdtemp(prefix="sunk-bench-slurm-", dir="/var/tmp"))
-    namespace = SlurmNamespace(rootfs=rootfs, folder=folder, nodes=("w1", "w2", "w3", "w4"))
+    namespace = SlurmNamespace(rootfs=slurm_rootfs(), folder=folder, nodes=("w1", "w2", "w3", "w4"))
     namespace.start()
     try:
         yield namespace
@@ -227,6 +231,7 @@ def main() -> int:
     if not options.bridge and not options.fabric:
         take(placement.figures())
         take(lint.figures())
+        take(programs.figures(slurm_rootfs()))
         take(slurm_clients())
         take(starts())
     if not options.fabric:

@@ -46,13 +46,13 @@ def figures() -> Iterator[Figure]:
         records = {one["metadata"]["name"]: one["metadata"]["uid"] for one in site.pods()}
         names = f"a-[0-{MACHINES - 1}]"
         facts = ("CPUs=1", "RealMemory=900", "Feature=worker", "State=CLOUD")
-        namespace.run("scontrol", "create", f"NodeName={names}", *facts, within_seconds=60)
+        namespace.run("scontrol", "create", f"NodeName={names}", *facts, timeout_seconds=60)
         # They look registered by their Pods. One scontrol for all, its commands on standard input.
         lines = [
             f'update NodeName={name} Extra={{"{EXTRA_POD_UID}":"{uid}"}}'
             for name, uid in records.items()
         ]
-        namespace.run("scontrol", input_text="\n".join((*lines, "quit")), within_seconds=180)
+        namespace.run("scontrol", input_text="\n".join((*lines, "quit")), timeout_seconds=180)
         with _bridge(site, namespace):
             took = sorted(_cordon(site, namespace, number) for number in range(CORDONS))
     many = f"{MACHINES:,} Nodes, real slurmctld"

@@ -256,12 +256,12 @@ class SlurmNamespace:
         input_text: str | None = None,
         check: bool = True,
         cwd: str = "/tmp",
-        within_seconds: float = 20,
+        timeout_seconds: float = 20,
     ) -> process.Completed:
         """Run a program inside the namespace to its end."""
         return process.run(
             self._inside(argv, user=user, env={}, cwd=cwd),
-            timeout_seconds=within_seconds,
+            timeout_seconds=timeout_seconds,
             input_text=input_text,
             check=check,
         )

@@ -47,10 +47,23 @@ def check_space(folder: Path, *, empty: bool) -> None:
         EnvironmentFault: the message names folder, free and needed space.
     """
     needed = NEEDED_GIB_EMPTY if empty else NEEDED_GIB_FILLED
+    require_space(folder, "build the local cluster's software", needed)
+
+
+def require_space(folder: Path, what: str, needed_gib: int) -> None:
+    """Check that a folder of the cache can grow by so much.
+
+    Args:
+        folder: the cache folder, which must exist.
+        what: what is tried, in words that begin with the verb.
+        needed_gib: space that it takes.
+
+    Raises:
+        EnvironmentFault: the message names folder, free and needed space.
+    """
     free = shutil.disk_usage(folder).free / 2**30
-    if free < needed:
+    if free < needed_gib:
         raise EnvironmentFault(
-            f"build the local cluster's software in {folder}: {free:.1f} GiB free, "
-            f"needs {needed} GiB",
+            f"{what} in {folder}: {free:.1f} GiB free, needs {needed_gib} GiB",
             hint="free some space, or choose another cache folder (--cache-dir)",
         )

@@ -218,7 +218,7 @@ def download_wheels(
     """Download what a project needs as wheels, for what `target_arguments` chose."""
     constraints = project.root / "constraints.txt"
     words: list[str | Path] = ["download", "--dest", folder, "--constraint", constraints]
-    _pip([*words, *target, *project.requirements], log, hook)
+    run_pip([*words, *target, *project.requirements], log, hook)
 
 
 def obtain_builders(cache: Cache, project: Project, log: Path, *, say: Say, hook: Hook) -> Path:
@@ -227,7 +227,7 @@ def obtain_builders(cache: Cache, project: Project, log: Path, *, say: Say, hook
     def download(content: Path) -> None:
         say("downloading what builds our wheel")
         words: list[str | Path] = ["download", "--dest", content, "--only-binary=:all:"]
-        _pip([*words, *project.backend], log, hook)
+        run_pip([*words, *project.backend], log, hook)
 
     key = content_key(*project.backend, sys.version)
     return cache.obtain("wheels-backend", key, download, say=say, hook=hook).content
@@ -261,7 +261,7 @@ def build_wheel(project: Project, builders: Path, target: Path, log: Path, hook:
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(builders),
     }
-    _pip(words, log, hook, env=settings)
+    run_pip(words, log, hook, env=settings)
     shutil.rmtree(source)
 
 
@@ -270,7 +270,7 @@ def _install(tree: Path, wheels: Path, target: list[str], log: Path, hook: Hook)
     packages = tree / VENV / f"lib/python{PYTHON}/site-packages"
     packages.mkdir(parents=True)
     words: list[str | Path] = ["install", "--no-index", "--no-deps", "--no-compile"]
-    _pip([*words, "--target", packages, *target, *sorted(wheels.glob("*.whl"))], log, hook)
+    run_pip([*words, "--target", packages, *target, *sorted(wheels.glob("*.whl"))], log, hook)
     shutil.rmtree(packages / "bin", ignore_errors=True)  # scripts name this machine's Python
     # Where a wheel came from is a path of this machine.
     for file in packages.glob("*.dist-info/direct_url.json"):
@@ -285,15 +285,27 @@ def _compile(venv: Path, rootfs: Path, content: Path, log: Path, hook: Hook) -> 
     compile_bytecode(venv / "lib", VENV / "lib", rootfs, content.parent / "compile", log, hook)
 
 
-def _pip(
-    words: Sequence[str | Path], log: Path, hook: Hook, env: dict[str, str] | None = None
+def run_pip(
+    words: Sequence[str | Path],
+    log: Path,
+    hook: Hook,
+    env: dict[str, str] | None = None,
+    timeout_seconds: float = PIP_SECONDS,
 ) -> None:
+    """Run this Python's pip to its end.
+
+    Raises:
+        EnvironmentFault: no pip, or no network.
+        CommandError: pip failed; the hint names the log.
+    """
     argv: list[str | Path] = [
         *(sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check"),
         *words,
     ]
     try:
-        process.run_logged(argv, log=log, timeout_seconds=PIP_SECONDS, env=env, while_running=hook)
+        process.run_logged(
+            argv, log=log, timeout_seconds=timeout_seconds, env=env, while_running=hook
+        )
     except CommandError as exc:
         if "No module named pip" in exc.output:
             raise EnvironmentFault(

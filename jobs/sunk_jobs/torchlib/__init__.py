@@ -1,0 +1,1 @@
+"""What needs torch to import; programs import it inside their `main`, and nothing else does."""
