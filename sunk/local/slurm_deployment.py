@@ -31,8 +31,22 @@ MANAGER = "sunk-installer"
 """Field manager of the resources that we apply in the place of a person."""
 
 
-def deploy(kube: Kube, cluster: SlurmCluster, place: ChartPlace, reporter: Reporter) -> ClusterKeys:
+def deploy(
+    kube: Kube,
+    cluster: SlurmCluster,
+    place: ChartPlace,
+    reporter: Reporter,
+    *,
+    beside: tuple[KubeObject, ...] = (),
+) -> ClusterKeys:
     """Install the chart, apply the resources, wait for daemons, accounts and workers.
+
+    Args:
+        kube: where.
+        cluster: what.
+        place: of the chart.
+        reporter: told how far it is.
+        beside: further objects that its Pods need, applied before the resources.
 
     Returns:
         The cluster's keys.
@@ -48,6 +62,8 @@ def deploy(kube: Kube, cluster: SlurmCluster, place: ChartPlace, reporter: Repor
         _until(lambda: crds_established(kube), _READY_SECONDS, lambda: "resources not served")
         current.outcome = f"{'installed' if done else 'as it is'} in namespace {cluster.namespace}"
     with step(reporter, "Slurm resources") as current:
+        for thing in beside:
+            kube.apply(thing, manager=MANAGER)
         resources = tuple(yaml.safe_load_all(dump_description(cluster)))
         for thing in resources:
             kube.apply(thing, manager=MANAGER)

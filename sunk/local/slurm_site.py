@@ -8,6 +8,7 @@ from pathlib import Path
 from sunk.clients.kube.protocol import Kube
 from sunk.local import access
 from sunk.local.chart import ChartPlace
+from sunk.local.shared_software import SharedSoftware
 from sunk.local.slurm_deployment import deploy
 from sunk.model.cluster import Images, SlurmCluster, with_user_key
 from sunk.progress import Reporter
@@ -74,10 +75,23 @@ def put_slurm_on(
     access_folder: Path,
     place: ChartPlace,
     reporter: Reporter,
+    *,
+    software: SharedSoftware | None = None,
 ) -> SlurmSite:
-    """Deploy a described cluster, letting every user in with the key in `access_folder`."""
+    """Deploy a described cluster, letting every user in with the key in `access_folder`.
+
+    Args:
+        kube: where.
+        cluster: what.
+        access_folder: holds the key, and gets one.
+        place: of the chart.
+        reporter: told how far it is.
+        software: that login node and workers see too.
+    """
     user_key = access.ensure_user_key(access_folder)
     for user in cluster.users:
         cluster = with_user_key(cluster, user.name, user_key.public)
-    keys = deploy(kube, cluster, place, reporter)
+    beside = () if software is None else software.objects(cluster.namespace)
+    seen = cluster if software is None else software.seen_by(cluster)
+    keys = deploy(kube, seen, place, reporter, beside=beside)
     return SlurmSite(cluster=cluster, keys=keys, user_key=user_key)

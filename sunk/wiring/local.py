@@ -18,6 +18,7 @@ from sunk.local.cluster import LocalCluster, Parameters
 from sunk.local.layout import cluster_layout
 from sunk.local.machine import Machine
 from sunk.local.node import NodeParts
+from sunk.local.shared_software import SharedSoftware
 from sunk.local.slurm_site import SlurmSite, put_slurm_on
 from sunk.local.software.cache import Cache
 from sunk.local.software.debrepo import machine_architecture
@@ -76,13 +77,15 @@ def ensure_torch(
     return TorchEnvironment(folder=entry.content, version=pins["torch"])
 
 
-def torch_folder(settings: LocalSettings) -> Path | None:
-    """Return the folder of this machine that Pods mount at `wellknown.TORCH_FOLDER`.
+def shared_torch(settings: LocalSettings) -> SharedSoftware | None:
+    """Return the torch environment for Pods to mount.
 
     Makes nothing: None when `sunk local software torch` never ran.
     """
     entry = Cache(settings.cache_folder).newest(TORCH)
-    return None if entry is None else entry.content
+    if entry is None:
+        return None
+    return SharedSoftware(name="torch", folder=entry.content, mount_path=wellknown.TORCH_FOLDER)
 
 
 def node_parts(software: Software) -> NodeParts:
@@ -215,14 +218,20 @@ def _bring_up(
         if cluster is None:
             return kube, None
         try:
-            return kube, _site(local, kube, with_images(cluster, software), software, reporter)
+            seen = with_images(cluster, software)
+            return kube, _site(local, kube, seen, software, shared_torch(settings), reporter)
         except (EnvironmentFault, RemoteError):
             local.require_processes()  # one that ended is the cause, and the better message
             raise
 
 
 def _site(
-    local: LocalCluster, kube: Kube, cluster: SlurmCluster, software: Software, reporter: Reporter
+    local: LocalCluster,
+    kube: Kube,
+    cluster: SlurmCluster,
+    software: Software,
+    shared: SharedSoftware | None,
+    reporter: Reporter,
 ) -> SlurmSite:
     folder = local.layout.access
     place = ChartPlace(
@@ -232,7 +241,7 @@ def _site(
         scratch=local.layout.run / "helm",
         image=software.image("bridge").content_name,
     )
-    site = put_slurm_on(kube, cluster, folder, place, reporter)
+    site = put_slurm_on(kube, cluster, folder, place, reporter, software=shared)
     port = local.parameters().ssh_port
     user = access.first_user(site.cluster)
     target = access.login_target(user, "127.0.0.1", port, site.user_key, site.keys)

@@ -34,13 +34,13 @@ def torch_environment() -> Path:
     Raises:
         EnvironmentFault: it was never made.
     """
-    folder = wiring.torch_folder(local_settings())
-    if folder is None:
+    shared = wiring.shared_torch(local_settings())
+    if shared is None:
         raise EnvironmentFault(
             "run torch programs: this machine has no torch environment",
             hint="sunk local software torch",
         )
-    return folder
+    return shared.folder
 
 
 def compute_node(rootfs: Path, folder: Path, torch: Path | None = None) -> Rootfs:

@@ -74,7 +74,9 @@ def test_a_disk_without_room_is_named_before_anything_is_downloaded(tmp_path, ro
 
 def test_pods_are_shown_the_newest_one_and_none_before_it_is_made(tmp_path, rootfs, monkeypatch):
     settings = LocalSettings(cache_folder=tmp_path / "cache")
-    assert wiring.torch_folder(settings) is None
+    assert wiring.shared_torch(settings) is None
     key = made(tmp_path, rootfs, monkeypatch, "torch==2\n")
     content = tmp_path / "cache" / "entries" / KIND / key / "content"
-    assert wiring.torch_folder(settings) == content
+    shared = wiring.shared_torch(settings)
+    assert shared is not None
+    assert (shared.folder, shared.mount_path) == (content, "/opt/sunk-torch")
