@@ -1,7 +1,7 @@
-"""Start a rank with a log of its own: ``logs/<rank>.<attempt>.log``, all it prints, as it prints it.
+"""Start a rank with a log of its own: all that it prints, in ``logs/<rank>.<attempt>.log``.
 
-torchrun starts it in the place of the program, ``torchrun … -m sunk_jobs.rank_log -m train``, and it
-becomes the program: signals and the exit status are the program's own.
+torchrun starts it in the place of the program, ``torchrun … -m sunk_jobs.rank_log -m train``, and
+it becomes the program: signals and the exit status are the program's own.
 """
 
 from __future__ import annotations

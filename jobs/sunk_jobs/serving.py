@@ -1,7 +1,7 @@
-"""Announce a model server once it answers: ``/health`` and one completion, then the endpoint's file.
+"""Announce a model server once it answers: after ``/health`` and one completion, in a file.
 
-Runs beside the server on the node of rank 0. Clients read the file; it appears whole, and only once
-the model has answered. The key is taken from the variable ``VLLM_API_KEY`` where there is one.
+Runs beside the server on the node of rank 0. Clients read the file; it appears whole, and only
+once the model has answered. The key is taken from the variable ``VLLM_API_KEY`` where there is one.
 
 Exit codes: 0 announced; 95 the server did not answer in time.
 """

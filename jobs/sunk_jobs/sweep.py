@@ -2,7 +2,7 @@
 
 ``run --settings FILE --sha256 DIGEST --index I --folder OUT -- PROGRAM…`` starts the program with
 ``{key}`` in its words replaced by the element's settings. What the program needs beside is in its
-environment: ``SETTINGS_FILE``, the element's own settings as JSON, and ``OUTPUT_DIR``, its own folder.
+environment: ``SETTINGS_FILE``, the element's own settings as JSON, and ``OUTPUT_DIR``, its folder.
 An element with the mark ``done`` is passed over, so a submission of the same array resumes it.
 
 Exit codes: the program's; 0 also when the element was done before; 93 the file is another one than

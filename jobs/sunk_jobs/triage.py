@@ -7,8 +7,8 @@ The batch script calls it last and acts on the one line that it prints:
 - ``stop``: nothing more.
 
 The decision is a pure function of the status, of what earlier attempts came to
-(``record/ledger.jsonl``) and of the last committed step (``ckpt/step_*/MANIFEST.json``). Whatever the
-class: two restarts without a newer committed step are the end.
+(``record/ledger.jsonl``) and of the last committed step (``ckpt/step_*/MANIFEST.json``). Whatever
+the class: two restarts without a newer committed step are the end.
 """
 
 from __future__ import annotations

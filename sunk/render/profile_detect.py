@@ -116,7 +116,8 @@ def _places(text: str) -> slurm_topology.SlurmTopology:
 
 def _leaf_nodes(said: slurm_topology.SlurmTopology) -> int | None:
     """Return how many nodes the largest leaf switch or block has; None without any."""
-    return max((len(one.nodes) for one in (*said.switches, *said.blocks)), default=0) or None
+    sizes = [len(one.nodes) for one in said.switches] + [len(one.nodes) for one in said.blocks]
+    return max(sizes, default=0) or None
 
 
 def _topology(

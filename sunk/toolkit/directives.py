@@ -1,7 +1,7 @@
-"""The ``#SBATCH`` options of a job: every one a literal, in the order of a reader's questions; pure.
+"""The ``#SBATCH`` options of a job, every one a literal; pure.
 
-What it is and who pays, how much it wants, how long, where its words go, what happens at its end,
-where its nodes should be, and what it waits for.
+In the order of a reader's questions: what it is and who pays, how much it wants, how long, where
+its words go, what happens at its end, where its nodes should be, and what it waits for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Follow a job to its end: its states as they change, and what it prints."""
+"""Follow a job or an array to its end: states as they change, and what it prints."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class JobSource(Protocol):
 
     def job(self, job_id: JobId) -> Job:
         """Return a job."""
+
+    def elements(self, job_id: JobId) -> tuple[Job, ...]:
+        """Return the elements of an array that have a record of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +86,65 @@ def follow(
         wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
 
 
+def follow_array(
+    source: JobSource,
+    job_id: JobId,
+    count: int,
+    tell: Callable[[str], None],
+    *,
+    logs: Callable[[int], Path] | None = None,
+    clock: Clock = REAL_CLOCK,
+) -> tuple[Job, ...]:
+    """Tell each change of an element's state, and the elements' output, until all have ended.
+
+    An element that waits together with others has no record of its own: it is not told.
+
+    Args:
+        source: asked for the elements.
+        job_id: the array's number.
+        count: how many elements it has.
+        tell: gets lines for a person.
+        logs: the output of an element, by its index.
+        clock: time.
+
+    Raises:
+        NotFound: no part of Slurm knows the array for a minute.
+        Unreachable: Slurm does not answer for a minute.
+    """
+    said: dict[int, str] = {}
+    tails: dict[int, _Tail] = {}
+    wait, lost_since = FIRST_POLL_SECONDS, None
+    while True:
+        try:
+            found = source.elements(job_id)
+            lost_since = None
+        except (NotFound, Unreachable):
+            lost_since = clock.now() if lost_since is None else lost_since
+            if clock.now() - lost_since > _UNKNOWN_SECONDS:
+                raise
+            clock.sleep(wait)
+            continue
+        for element in found:
+            index = element.array_task_id or 0
+            words = describe(element)
+            if said.get(index) != words:
+                tell(words)
+                said[index], wait = words, FIRST_POLL_SECONDS
+            log = None if logs is None else logs(index)
+            tails.setdefault(index, _Tail(log, tell, f"{index} ")).tell_new()
+        ended = [one for one in found if one.state in TERMINAL_STATES]
+        if len(ended) >= count:
+            return found
+        clock.sleep(wait)
+        wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
+
+
 def describe(job: Job) -> str:
     """Return a job's state in words."""
-    words = f"job {job.job_id} {job.state.value}"
+    number = str(job.job_id)
+    if job.array_job_id is not None and job.array_task_id is not None:
+        number = f"{job.array_job_id}_{job.array_task_id}"
+    words = f"job {number} {job.state.value}"
     if job.state is JobState.PENDING and job.reason:
         words += f" ({job.reason})"
     if job.nodes:
@@ -105,9 +164,10 @@ def completed(job: Job) -> bool:
 class _Tail:
     """What a file gained since the last look, in whole lines."""
 
-    def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path | None, tell: Callable[[str], None], whose: str = "") -> None:
         self._path = path
         self._tell = tell
+        self._whose = whose
         self._at = 0
 
     def tell_new(self) -> None:
@@ -122,4 +182,4 @@ class _Tail:
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._at += len(whole)
         for line in whole.decode(errors="replace").splitlines():
-            self._tell(f"  | {line}")
+            self._tell(f"  {self._whose}| {line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,13 +12,11 @@ import sunk
 from sunk.model.profile import ClusterProfile
 from sunk.render.environment import environment
 from sunk.toolkit.catalogue import Template
-from sunk.toolkit.directives import LOG_FILE, directives
+from sunk.toolkit.directives import directives
 from sunk.toolkit.parameters import JobParameters
 from sunk.toolkit.run_files import run_files
 from sunk.toolkit.shape import Shape, shape_of
 from sunk.toolkit.steps import container_variables, options_of, step_lines
-
-__all__ = ["LOG_FILE", "SCRIPT_FILE", "RenderedJob", "render_job"]
 
 SCRIPT_FILE = "job.sbatch"
 
@@ -32,6 +31,7 @@ class RenderedJob:
         digest: of template name and parameters; stands in the script's second line.
         script: the sbatch script.
         cluster: whose profile it was made for; None without one.
+        elements: elements of its array; None outside arrays.
         files: what else the run folder needs, by name.
     """
 
@@ -40,6 +40,7 @@ class RenderedJob:
     digest: str
     script: str
     cluster: str | None = None
+    elements: int | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,8 +84,17 @@ def render_job(
         digest=digest,
         script=script,
         cluster=None if profile is None else profile.cluster,
+        elements=shape.elements,
         files=files,
     )
+
+
+def differences(name: str, old: str, new: str) -> str:
+    """Return how a script differs from an older one, as a unified diff; empty when it does not."""
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), name, "now"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def values(parameters: JobParameters, shape: Shape) -> dict[str, object]:

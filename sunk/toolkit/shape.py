@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sunk.errors import InputError
 from sunk.model.profile import (
     ClusterProfile,
     ContainerRuntime,
@@ -20,7 +21,6 @@ from sunk.model.profile import (
 from sunk.render.slurm_texts import minutes
 from sunk.toolkit.parameters import (
     JobParameters,
-    NodeParameters,
     PlacedParameters,
     SavingParameters,
 )
@@ -82,7 +82,6 @@ def shape_of(parameters: JobParameters, profile: ClusterProfile | None = None) -
     )
     topology = _topology(profile)
     close = _close_nodes(parameters)
-    array = isinstance(parameters, ArraySweepParameters)
     return Shape(
         partition=_named(profile, partition)
         if parameters.partition is None
@@ -96,8 +95,25 @@ def shape_of(parameters: JobParameters, profile: ClusterProfile | None = None) -
         close_nodes=close,
         container=_container(parameters, profile),
         modules=() if profile is None else profile.modules,
-        elements=len(parameters.elements) if array else None,
+        elements=len(parameters.elements) if isinstance(parameters, ArraySweepParameters) else None,
     )
+
+
+def refuse_other_cluster(profile: ClusterProfile, cluster: str) -> None:
+    """Refuse a profile of another cluster than the one at hand.
+
+    Args:
+        profile: what the job was made for.
+        cluster: ClusterName of the Slurm that is to run it.
+
+    Raises:
+        InputError: they are two.
+    """
+    if profile.cluster != cluster:
+        raise InputError(
+            f"submit to cluster {cluster}: the profile is of cluster {profile.cluster}",
+            hint="sunk profile detect writes this one's",
+        )
 
 
 def _topology(profile: ClusterProfile | None) -> TopologyPlugin | None:
@@ -345,8 +361,3 @@ def _container_breach(
             source=f"profile of {profile.cluster if profile else ''}: containers",
             nearest=" or ".join(there) or "no container",
         )
-
-
-def starts_launchers(parameters: JobParameters) -> bool:
-    """Return whether srun starts one launcher on each node, which starts the processes."""
-    return isinstance(parameters, NodeParameters)

@@ -108,9 +108,9 @@ def options_of(parameters: JobParameters) -> tuple[str, ...]:
     if isinstance(parameters, DeepSpeedParameters):
         return ("--deepspeed", "--deepspeed_config", DEEPSPEED_FILE)
     if isinstance(parameters, VllmParameters):
-        sizes = ("--tensor-parallel-size", str(parameters.tensor_size))
-        sizes += ("--pipeline-parallel-size", str(parameters.pipeline_size))
-        return (*sizes, *parameters.options)
+        tensor = ("--tensor-parallel-size", str(parameters.tensor_size))
+        pipeline = ("--pipeline-parallel-size", str(parameters.pipeline_size))
+        return (*tensor, *pipeline, *parameters.options)
     return ()
 
 

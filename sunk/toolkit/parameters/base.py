@@ -73,7 +73,7 @@ class JobParameters(BaseModel):
         "nodes: all of it.",
     )
     gpus_per_node: int = Field(0, ge=0, le=64, description="GPUs on each node.")
-    exclusive: bool = Field(False, description="Whole nodes.")
+    exclusive: bool = Field(default=False, description="Whole nodes.")
     time_limit: Duration = Field(
         "10", description="Time limit: minutes, MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS."
     )
@@ -171,7 +171,7 @@ class NodeParameters(PlacedParameters):
         description="CPUs on each node; absent: all that the profile's partition has, else one "
         "for each process.",
     )
-    exclusive: bool = Field(True, description="Whole nodes.")
+    exclusive: bool = Field(default=True, description="Whole nodes.")
     processes_per_node: int | None = Field(
         None, ge=1, le=4096, description="Processes on each node; absent: one for each GPU, or 1."
     )
@@ -198,7 +198,7 @@ class SavingParameters(NodeParameters):
     """What templates take whose program saves its state and starts again."""
 
     requeue: bool = Field(
-        True, description="Start again after a save, a preemption or a lost node."
+        default=True, description="Start again after a save, a preemption or a lost node."
     )
     time_min: Duration | None = Field(
         None, description="Shortest time limit that backfill may give instead."

@@ -47,7 +47,7 @@ class NcclTestsParameters(RankedParameters):
     """nccl-tests, one rank for each GPU."""
 
     name: Word = Field("nccl-tests", description="Job name.")
-    exclusive: bool = Field(True, description="Whole nodes.")
+    exclusive: bool = Field(default=True, description="Whole nodes.")
     rank_order: Literal["slurm", "switches"] = Field(
         "switches",
         description="Who orders the ranks: Slurm, or a plan depth first through the switches, "
@@ -66,13 +66,17 @@ class NcclTestsParameters(RankedParameters):
     max_bytes: Size = Field("16G", description="Largest message, in bytes or with suffix K, M, G.")
     warmups: int = Field(5, ge=0, le=1000, description="Rounds before the measured ones.")
     iterations: int = Field(20, ge=1, le=100000, description="Measured rounds of each size.")
-    check_data: bool = Field(True, description="Check what was received; off for pure speed.")
+    check_data: bool = Field(
+        default=True, description="Check what was received; off for pure speed."
+    )
     split_mask: str | None = Field(
         None,
         pattern=r"^0x[0-9a-f]{1,8}$",
         description="NCCL_TESTS_SPLIT_MASK, such as 0x7: rails apart.",
     )
-    sharp: bool = Field(False, description="Ask for reductions in the switches, and say if not.")
+    sharp: bool = Field(
+        default=False, description="Ask for reductions in the switches, and say if not."
+    )
 
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""
@@ -119,7 +123,7 @@ class HealthGateParameters(JobParameters):
 
     name: Word = Field("health-gate", description="Job name.")
     tasks_per_node: int = Field(1, ge=1, le=1, description="Tasks on each node: one report.")
-    exclusive: bool = Field(True, description="Whole nodes.")
+    exclusive: bool = Field(default=True, description="Whole nodes.")
     clock_skew_seconds: float = Field(
         1.0, gt=0, le=3600, description="Clocks may differ so much from the file server's, in s."
     )

@@ -99,7 +99,9 @@ class DataPreparationParameters(JobParameters):
         description="Makes one shard: {inputs} is a file with the shard's inputs, one a line, "
         "{output} the file to write.",
     )
-    requeue: bool = Field(True, description="Start again after a preemption or a lost node.")
+    requeue: bool = Field(
+        default=True, description="Start again after a preemption or a lost node."
+    )
 
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""

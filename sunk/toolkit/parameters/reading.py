@@ -52,7 +52,8 @@ def _nearest(error: Any) -> object | None:
     context = error.get("ctx", {})
     for key in ("ge", "le"):
         if key in context:
-            return context[key]
+            limit: object = context[key]
+            return limit
     text = str(error["input"]).strip()
     if error["type"] != "string_pattern_mismatch":
         return None

@@ -40,7 +40,7 @@ class VllmParameters(NodeParameters):
     )
     pipeline_parallel: int | None = Field(None, ge=1, le=4096, description="PP; absent: the nodes.")
     port: int = Field(8000, ge=1024, le=60999, description="Where the service listens.")
-    offline: bool = Field(True, description="Never download: the model is there already.")
+    offline: bool = Field(default=True, description="Never download: the model is there already.")
     api_key_file: str | None = Field(
         None,
         pattern=r"^/[^\x00]{1,1023}$",

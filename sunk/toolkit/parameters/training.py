@@ -25,7 +25,7 @@ class TrainingParameters(SavingParameters):
         description="What torchrun starts: a script, or -m and a module; then its arguments.",
     )
     run_options: bool = Field(
-        True,
+        default=True,
         description="Give the program --run, --attempt and --save-flag; RUN, ATTEMPT and "
         "SAVE_FLAG are set in any case.",
     )
@@ -63,7 +63,7 @@ class SingletonChainParameters(TrainingParameters):
         description="What torchrun starts: a script, or -m and a module; then its arguments.",
     )
     requeue: Literal[False] = Field(
-        False, description="A link is never requeued: the next one goes on."
+        default=False, description="A link is never requeued: the next one goes on."
     )
     links: int = Field(3, ge=1, le=1000, description="Jobs of the chain at most.")
 
@@ -78,7 +78,7 @@ class DeepSpeedParameters(TrainingParameters):
         description="What torchrun starts, with --deepspeed_config deepspeed.json behind it.",
     )
     run_options: bool = Field(
-        False,
+        default=False,
         description="Give the program --run, --attempt and --save-flag; RUN, ATTEMPT and "
         "SAVE_FLAG are set in any case.",
     )
@@ -131,7 +131,7 @@ class MegatronParameters(TrainingParameters):
         description="What torchrun starts, then its arguments beside those of the layout.",
     )
     run_options: bool = Field(
-        False,
+        default=False,
         description="Give the program --run, --attempt and --save-flag; RUN, ATTEMPT and "
         "SAVE_FLAG are set in any case.",
     )
