@@ -112,7 +112,7 @@ def refuse_other_cluster(profile: ClusterProfile, cluster: str) -> None:
     if profile.cluster != cluster:
         raise InputError(
             f"submit to cluster {cluster}: the profile is of cluster {profile.cluster}",
-            hint="sunk profile detect writes this one's",
+            hint="for this one's: sunk profile detect",
         )
 
 
