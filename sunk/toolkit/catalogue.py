@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sunk.errors import InputError
-from sunk.toolkit.parameters import JobParameters, SavingParameters
+from sunk.toolkit.parameters import JobParameters
 from sunk.toolkit.parameters.first import (
     HealthGateParameters,
     HelloParameters,
@@ -63,11 +63,6 @@ class Template:
     def file(self) -> str:
         """Path below ``templates/``."""
         return f"sbatch/{self.name}.sbatch.j2"
-
-    @property
-    def saves(self) -> bool:
-        """Whether its program saves its state when it is asked to, and starts again."""
-        return issubclass(self.form, SavingParameters)
 
 
 TEMPLATES = (

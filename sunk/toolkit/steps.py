@@ -26,8 +26,8 @@ from sunk.toolkit.shape import Shape
 
 Line = tuple[str, ...]
 _END = "--kill-on-bad-exit=1"
-_TOGETHER: Line = (_END, "--wait=60", "--oom-kill-step=1", "--unbuffered")
-"""One rank's end is everybody's, and its last words are not lost in a buffer."""
+_TOGETHER: Line = (_END, "--wait=60", "--oom-kill-step=1")
+"""One rank's end is everybody's."""
 _SET_FOR_PROGRAMS = (
     *("ATTEMPT", "MASTER_ADDR", "MASTER_PORT", "OMP_NUM_THREADS", "PYTHONPATH", "RUN"),
     *("SAVE_FLAG", "WORLD_SIZE"),
@@ -67,7 +67,8 @@ def _launchers(parameters: NodeParameters, shape: Shape) -> Iterator[Line]:
         "--distribution=block:block",
     )
     yield ("--cpu-bind=none", *_gpus(parameters), "--mpi=none", "--export=ALL")
-    yield _TOGETHER
+    # Ranks have logs of their own. Where they share one, srun has to keep their lines apart.
+    yield (*_TOGETHER, "--unbuffered")
 
 
 def _ranks(parameters: RankedParameters, shape: Shape) -> Iterator[Line]:

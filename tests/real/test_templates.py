@@ -272,8 +272,9 @@ def test_interactive_script_runs_its_program_in_an_allocation_and_gives_it_back(
 # --- saves
 
 
-def saving(template: str, *words: str) -> list[str]:
-    stubbed = STUBBED.replace("{", "{STUB_WAITS: 'yes', ")
+def saving(status: int, *words: str) -> list[str]:
+    """Return parameters of a run whose ranks wait for the save flag, and end with a status then."""
+    stubbed = STUBBED.replace("{", f"{{STUB_SAVES: '{status}', ")
     return [
         "nodes=2",
         "memoryPerNode=100",
@@ -290,7 +291,7 @@ def started(job: Job) -> bool:
 
 @pytest.mark.parametrize("signal", ["USR1", "TERM"])
 def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal):
-    job = Job(slurm, "torchrun-ddp", *saving("torchrun-ddp"))
+    job = Job(slurm, "torchrun-ddp", *saving(75))
     eventually(lambda: started(job), RUN_SECONDS, what="the ranks")
     slurm.run("scancel", f"--signal={signal}", "--batch", job.number, user=ALICE.name)
     eventually((job.folder / "control" / "rc.0").exists, RUN_SECONDS, what="the save")
@@ -307,7 +308,7 @@ def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal):
 
 
 def test_chain_goes_on_after_a_save_and_ends_with_the_work(slurm):
-    job = Job(slurm, "singleton-chain", *saving("singleton-chain"), "links=3", "name=chain")
+    job = Job(slurm, "singleton-chain", *saving(75, "links=3", "name=chain"))
     eventually(lambda: started(job), RUN_SECONDS, what="the ranks")
     slurm.run("scancel", "--signal=USR1", "--batch", job.number, user=ALICE.name)
     first = job.number
@@ -319,12 +320,20 @@ def test_chain_goes_on_after_a_save_and_ends_with_the_work(slurm):
     assert [one.split()[0] for one in job.ended().values()] == ["CANCELLED"]
 
 
+def test_run_that_saved_only_in_part_goes_on_as_a_job_of_its_own_in_the_same_folder(slurm):
+    job = Job(slurm, "fsdp2", *saving(76))
+    eventually(lambda: started(job), RUN_SECONDS, what="the ranks")
+    slurm.run("scancel", "--signal=USR1", "--batch", job.number, user=ALICE.name)
+    assert set(job.ended().values()) == {"FAILED 76:0"}
+    first, job.number = job.number, job.log("record/successor.0").strip()
+    assert job.number != first
+    job.finished()
+    assert [job.log(f"control/rc.{attempt}").strip() for attempt in (0, 1)] == ["76", "0"]
+
+
 def test_failure_that_repeats_without_progress_ends_after_two_restarts(slurm):
-    words = saving("fsdp2")
-    words[words.index(next(one for one in words if "STUB_WAITS" in one))] = (
-        f"environment={{PATH: '{PATH}'}}"
-    )
-    job = Job(slurm, "fsdp2", *words)
+    words = saving(75)[:-1]
+    job = Job(slurm, "fsdp2", *words, f"environment={{PATH: '{PATH}'}}")
     last = job.folder / "control" / "rc.2"
     eventually(last.exists, RUN_SECONDS, what="the last attempt")
     (end,) = job.ended().values()

@@ -15,7 +15,6 @@ from pathlib import Path
 
 ME = Path(__file__).resolve()
 WAIT_SECONDS = 60
-SAVED = 75
 
 
 def record(program: str, number: int) -> None:
@@ -50,13 +49,14 @@ def torchrun() -> int:
 def rank() -> int:
     """Be one rank: finish at once, or wait to be asked for a save in the first attempt."""
     record("rank", int(os.environ["RANK"]))
-    if os.environ.get("STUB_WAITS") != "yes" or os.environ["ATTEMPT"] != "0":
+    status = os.environ.get("STUB_SAVES")
+    if status is None or os.environ["ATTEMPT"] != "0":
         print(json.dumps({"schema": "sunk.dev/stub/v1", "rank": int(os.environ["RANK"])}))
         return 0
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         if Path(os.environ["SAVE_FLAG"]).exists():
-            return SAVED
+            return int(status)
         time.sleep(0.05)
     return 1
 

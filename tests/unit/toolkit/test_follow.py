@@ -157,5 +157,5 @@ def test_every_element_of_an_array_is_followed_to_its_end(tmp_path):
 def test_following_an_array_gives_up_after_a_minute_of_not_knowing():
     script = ArrayScript(Unreachable("x", system="slurm"))
     with pytest.raises(Unreachable):
-        follow_array(script, ID, 2, lambda line: None, clock=script.clock)
+        follow_array(script, ID, 2, [].append, clock=script.clock)
     assert 60 < script.now < 75
