@@ -192,10 +192,10 @@ def test_hello_of_every_rank_is_in_the_log(slurm):
     assert ranks == [0, 1, 2]
 
 
-@pytest.mark.parametrize("order", ["slurm", "switches"])
-def test_mpi_starts_its_program_on_every_rank(slurm, order):
+@pytest.mark.parametrize(("order", "plugin"), [("slurm", "pmix"), ("switches", "none")])
+def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
     program = "import os; print('rank', os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'])"
-    words = ["nodes=3", "tasksPerNode=2", "memoryPerNode=100", "mpiPlugin=none"]
+    words = ["nodes=3", "tasksPerNode=2", "memoryPerNode=100", f"mpiPlugin={plugin}"]
     job = Job(
         slurm, "mpi", *words, f"rankOrder={order}", f'program=[python3, -c, "{program}"]'
     ).finished()
