@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sunk.errors import NotFound, Unreachable
 from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
@@ -64,26 +64,18 @@ def follow(
         Unreachable: Slurm does not answer for a minute.
     """
     tail = _Tail(log, tell)
-    said, wait, lost_since = "", FIRST_POLL_SECONDS, None
+    said, patience = "", _Patience(clock)
     while True:
-        try:
-            job = source.job(job_id)
-            lost_since = None
-        except (NotFound, Unreachable):
-            lost_since = clock.now() if lost_since is None else lost_since
-            if clock.now() - lost_since > _UNKNOWN_SECONDS:
-                raise
-            clock.sleep(wait)
-            continue
+        job = patience.ask(lambda: source.job(job_id))
         words = describe(job)
         if words != said:
             tell(words)
-            said, wait = words, FIRST_POLL_SECONDS
+            said = words
+            patience.begin_anew()
         tail.tell_new()
         if job.state in TERMINAL_STATES:
             return job
-        clock.sleep(wait)
-        wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
+        patience.wait()
 
 
 def follow_array(
@@ -113,30 +105,21 @@ def follow_array(
     """
     said: dict[int, str] = {}
     tails: dict[int, _Tail] = {}
-    wait, lost_since = FIRST_POLL_SECONDS, None
+    patience = _Patience(clock)
     while True:
-        try:
-            found = source.elements(job_id)
-            lost_since = None
-        except (NotFound, Unreachable):
-            lost_since = clock.now() if lost_since is None else lost_since
-            if clock.now() - lost_since > _UNKNOWN_SECONDS:
-                raise
-            clock.sleep(wait)
-            continue
+        found = patience.ask(lambda: source.elements(job_id))
         for element in found:
             index = element.array_task_id or 0
             words = describe(element)
             if said.get(index) != words:
                 tell(words)
-                said[index], wait = words, FIRST_POLL_SECONDS
+                said[index] = words
+                patience.begin_anew()
             log = None if logs is None else logs(index)
             tails.setdefault(index, _Tail(log, tell, f"{index} ")).tell_new()
-        ended = [one for one in found if one.state in TERMINAL_STATES]
-        if len(ended) >= count:
+        if sum(1 for one in found if one.state in TERMINAL_STATES) >= count:
             return found
-        clock.sleep(wait)
-        wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
+        patience.wait()
 
 
 def describe(job: Job) -> str:
@@ -159,6 +142,38 @@ def describe(job: Job) -> str:
 def completed(job: Job) -> bool:
     """Return whether a job ended the way it should."""
     return job.state is JobState.COMPLETED and job.exit_code in {0, None}
+
+
+_Answer = TypeVar("_Answer")
+
+
+class _Patience:
+    """When to ask again, and how long not to know."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pause = FIRST_POLL_SECONDS
+
+    def ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Return the answer; ask again while Slurm does not know or answer, a minute at most."""
+        lost_since = None
+        while True:
+            try:
+                return question()
+            except (NotFound, Unreachable):
+                lost_since = self._clock.now() if lost_since is None else lost_since
+                if self._clock.now() - lost_since > _UNKNOWN_SECONDS:
+                    raise
+                self._clock.sleep(self._pause)
+
+    def begin_anew(self) -> None:
+        """Something happened: look often again."""
+        self._pause = FIRST_POLL_SECONDS
+
+    def wait(self) -> None:
+        """Wait, and longer the next time."""
+        self._clock.sleep(self._pause)
+        self._pause = min(self._pause * _GROWTH, LONGEST_POLL_SECONDS)
 
 
 class _Tail:
