@@ -14,14 +14,24 @@ from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sunk.clients.slurm.commands import SlurmCommands
+    from sunk.model.profile import ClusterProfile
+    from sunk.model.slurm import Job, JobId
+    from sunk.render import profile as profiles
+    from sunk.render import strict_file
     from sunk.toolkit import follow as following
-    from sunk.toolkit import job_file, runs, script
+    from sunk.toolkit import job_file, runs, script, shape
     from sunk.wiring import login
 else:
     following = Later("sunk.toolkit.follow")
     job_file = Later("sunk.toolkit.job_file")
     runs = Later("sunk.toolkit.runs")
+    profiles = Later("sunk.render.profile")
     script = Later("sunk.toolkit.script")
+    shape = Later("sunk.toolkit.shape")
+    strict_file = Later("sunk.render.strict_file")
     login = Later("sunk.wiring.login")
 
 app = typer.Typer(
@@ -61,27 +71,60 @@ RunsOption = Annotated[
 ]
 
 
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        help="Profile of the cluster that the job is for; without one nothing is assumed.",
+    ),
+]
+
+
 @app.command()
-def render(source: SourceArgument, assign: SetOption = None) -> None:
+def render(
+    source: SourceArgument,
+    assign: SetOption = None,
+    profile: ProfileOption = None,
+    diff: Annotated[
+        Path | None,
+        typer.Option(
+            "--diff", metavar="OLD", help="Print how the script differs from this one instead."
+        ),
+    ] = None,
+) -> None:
     """Print the script of a job; change nothing.
 
-    The same template and parameters give the same bytes. A value of `--set` is YAML, so
-    `program=[python3, train.py]` is a list.
+    The same template, parameters and profile give the same bytes. A value of `--set` is YAML, so
+    `program=[python3, train.py]` is a list. The profile decides --switches or --segment, CPUs of
+    whole nodes, hardware threads, modules and the container runtime, and what it does not allow is
+    refused.
 
-    Exit codes: 0 printed; 2 no such template or file, or a parameter is wrong.
+    Exit codes: 0 printed, with `--diff` no difference; 1 the scripts differ; 2 no such template or
+    file, a parameter is wrong, or the cluster cannot do what is asked for.
 
     For example:
 
     - `sunk job render mpi --set nodes=4 --set timeLimit=30`
-    - `sunk job render ./job.yaml`
+    - `sunk job render ./job.yaml --profile profile.yaml`
+    - `sunk job render ./job.yaml --diff ~/sunk-runs/mpi-20260102T030405/job.sbatch`
     """
-    typer.echo(script.render_job(*job_file.read_job(source, assign or [])).script, nl=False)
+    job = script.render_job(*job_file.read_job(source, assign or []), _profile(profile))
+    if job.files:
+        say(f"beside the script the run folder gets {', '.join(sorted(job.files))}")
+    if diff is None:
+        typer.echo(job.script, nl=False)
+        return
+    lines = script.differences(str(diff), strict_file.load_text(diff), job.script)
+    typer.echo(lines, nl=False)
+    raise typer.Exit(exits.FAILED_CHECK if lines else exits.OK)
 
 
 @app.command()
 def submit(
     source: SourceArgument,
     assign: SetOption = None,
+    profile: ProfileOption = None,
     run_dir: RunsOption = None,
     dry_run: DryRunOption = False,
     follow_it: Annotated[bool, typer.Option("--follow", help="Follow the job to its end.")] = False,
@@ -90,31 +133,38 @@ def submit(
     """Make a run folder, and submit its script with sbatch.
 
     The folder holds the script, a record of what it was made from, the job programs of ours, and
-    later what the job prints and writes. It is complete before Slurm hears of the job.
+    later what the job prints and writes. It is complete before Slurm hears of the job. Of an array
+    all elements are followed. A profile of another cluster is refused.
 
     Touches: one new folder below `--run-dir`, and Slurm. `--dry-run` prints the script instead.
 
-    Exit codes: 0 submitted; with `--follow` 0 only if the job completed, else 1; 2 no such
-    template or file, or a parameter is wrong; 3 the folder cannot be made; 4 sbatch refused.
+    Exit codes: 0 submitted; with `--follow` 0 only if the job, or every element, completed, else
+    1; 2 no such template or file, or a parameter is wrong; 3 the folder cannot be made; 4 sbatch
+    refused.
 
     For example:
 
     - `sunk job submit hello --set nodes=2 --follow`
+    - `sunk job submit array-sweep --set 'grid={seed: [1, 2, 3]}' --follow`
     - `sunk job submit ./job.yaml --output json`
     """
     template, parameters = job_file.read_job(source, assign or [])
-    job = script.render_job(template, parameters)
+    cluster = _profile(profile)
+    job = script.render_job(template, parameters, cluster)
     if dry_run:
         typer.echo(job.script, nl=False)
         return
+    runs.refuse_by_hand(template)
+    if cluster is not None:
+        shape.refuse_other_cluster(cluster, login.cluster_name())
     run = runs.make_run(_runs(run_dir), template, parameters, job, datetime.now(tz=UTC))
     slurm = login.slurm_commands()
     job_id = slurm.submit(run.script, run.folder)
-    runs.note_job(run, job_id)
+    run = runs.note_job(run, job_id)
     show({"job_id": job_id, "folder": str(run.folder)}, output)
     if follow_it:
-        last = following.follow(slurm, job_id, say, log=run.log)
-        raise typer.Exit(exits.OK if following.completed(last) else exits.FAILED_CHECK)
+        last = _follow(slurm, run, job_id, say)
+        raise typer.Exit(_code(last))
 
 
 @app.command(name="follow")
@@ -131,8 +181,8 @@ def follow_command(
     """Print a job's states and output until it ends.
 
     Changes nothing; ending it does not end the job. The output is shown when the job was
-    submitted by `sunk job submit`; with `--output json` or `yaml` it goes to stderr, and the
-    job's last state to stdout.
+    submitted by `sunk job submit`, and of an array submitted so all elements are followed. With
+    `--output json` or `yaml` it goes to stderr, and the last state of the job to stdout.
 
     Exit codes: 0 only if the job completed with exit code 0, else 1; 2 not a job number; 4 Slurm
     does not know the job, or does not answer for a minute.
@@ -144,10 +194,27 @@ def follow_command(
     number = runs.parse_job_id(job_id)
     run = runs.find_run(_runs(run_dir), number) or runs.Run(folder=Path("/nonexistent"))
     tell = typer.echo if output is Form.TABLE else say
-    last = following.follow(login.slurm_commands(), number, tell, log=run.log)
+    last = _follow(login.slurm_commands(), run, number, tell)
     if output is not Form.TABLE:
-        show(last, output)
-    raise typer.Exit(exits.OK if following.completed(last) else exits.FAILED_CHECK)
+        show(last[0] if run.elements is None else last, output)
+    raise typer.Exit(_code(last))
+
+
+def _follow(
+    slurm: SlurmCommands, run: runs.Run, job_id: JobId, tell: Callable[[str], None]
+) -> tuple[Job, ...]:
+    """Follow a job, or all elements of an array; return their last states."""
+    if run.elements is None:
+        return (following.follow(slurm, job_id, tell, log=run.log),)
+    return following.follow_array(slurm, job_id, run.elements, tell, logs=run.log_of)
+
+
+def _code(last: tuple[Job, ...]) -> int:
+    return exits.OK if all(map(following.completed, last)) else exits.FAILED_CHECK
+
+
+def _profile(file: Path | None) -> ClusterProfile | None:
+    return None if file is None else profiles.load_profile(file)[1]
 
 
 def _runs(run_dir: Path | None) -> Path:

@@ -8,14 +8,15 @@ import typer
 
 from sunk.cli import complete
 from sunk.cli.lazy import Later
-from sunk.cli.output import Form, OutputOption, show
+from sunk.cli.output import Form, OutputOption, say, show
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from sunk.toolkit import catalogue
+    from sunk.toolkit import catalogue, starter
 else:
     catalogue = Later("sunk.toolkit.catalogue")
+    starter = Later("sunk.toolkit.starter")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,14 +36,42 @@ For example:
 def list_templates(output: OutputOption = Form.TABLE) -> None:
     """List the templates.
 
-    Changes nothing and asks nobody.
+    Changes nothing and asks nobody. Says for each on what it was run; a stub stands for an
+    application that a machine without GPUs cannot run. Containers were never run, only rendered.
 
     For example:
 
     - `sunk job template list`
     """
-    rows = [{"name": one.name, "summary": one.summary} for one in catalogue.TEMPLATES]
-    show(rows, output, ("name", "summary"))
+    rows = [
+        {"name": one.name, "summary": one.summary, "tried": str(one.tried)}
+        for one in catalogue.TEMPLATES
+    ]
+    show(rows, output, ("name", "summary", "tried"))
+    if output is Form.TABLE:
+        say(catalogue.CONTAINERS_TRIED)
+
+
+@app.command(name="new")
+def new_template(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEMPLATE", help="A template's name.", autocompletion=complete.templates
+        ),
+    ],
+) -> None:
+    """Print a job file to start from: every parameter with its default and meaning.
+
+    Changes nothing and asks nobody.
+
+    Exit codes: 0 printed; 2 there is no such template.
+
+    For example:
+
+    - `sunk job template new fsdp2 > job.yaml`
+    """
+    typer.echo(starter.starter(catalogue.template_named(name)), nl=False)
 
 
 @app.command(name="show")
@@ -76,7 +105,7 @@ def _row(key: str, field: FieldInfo) -> dict[str, Any]:
         f"{word} {getattr(rule, attribute)}"
         for rule in field.metadata
         for attribute, word in _LIMITS.items()
-        if hasattr(rule, attribute)
+        if getattr(rule, attribute, None) is not None
     ]
     default = field.get_default(call_default_factory=True)
     return {
@@ -88,6 +117,7 @@ def _row(key: str, field: FieldInfo) -> dict[str, Any]:
 
 
 _LIMITS = {
+    "gt": "above",
     "ge": "at least",
     "le": "at most",
     "min_length": "length at least",

@@ -59,6 +59,7 @@ class SlurmSettings:
         max_array_size: indices of an array are below it.
         requeue: a job that lost its node starts again unless it says otherwise.
         kill_wait_seconds: time between SIGTERM and SIGKILL.
+        max_switch_wait_seconds: longest that a job may wait for few switches.
         enforce: what of accounting is enforced, in Slurm's words: `associations`, `limits`, `qos`.
     """
 
@@ -69,6 +70,7 @@ class SlurmSettings:
     max_array_size: int | None = None
     requeue: bool | None = None
     kill_wait_seconds: int | None = None
+    max_switch_wait_seconds: int | None = None
     enforce: tuple[str, ...] = ()
 
 
@@ -116,6 +118,7 @@ class ProfilePartition:
         qos: the only QOS that may use it; absent: any.
         denied_qos: QOS that may not.
         partition_qos: the QOS whose limits hold in it.
+        grace_seconds: time that a preempted job has before it is killed; 0: none.
         nodes: its nodes, by shape.
     """
 
@@ -135,6 +138,7 @@ class ProfilePartition:
     qos: tuple[str, ...] = ()
     denied_qos: tuple[str, ...] = ()
     partition_qos: str | None = None
+    grace_seconds: int = 0
     nodes: tuple[NodeKind, ...] = ()
 
     @property
@@ -153,6 +157,7 @@ class FabricFacts:
         network_gb_per_s: a GPU's share of the adapters, per direction, in GB/s.
         nvlink_gb_per_s: a GPU's NVLink, per direction, in GB/s.
         nvlink_domain_gpus: GPUs that reach each other over NVLink.
+        leaf_nodes: nodes on the largest leaf switch, or in the largest block.
         sharp: switches can do reductions.
         topology_file: path of the topology file.
     """
@@ -163,6 +168,7 @@ class FabricFacts:
     network_gb_per_s: float | None = None
     nvlink_gb_per_s: float | None = None
     nvlink_domain_gpus: int | None = None
+    leaf_nodes: int | None = None
     sharp: bool | None = None
     topology_file: str | None = None
 

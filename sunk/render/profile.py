@@ -94,6 +94,7 @@ def _fabric(fabric: FabricFacts) -> Iterator[Problem]:
         if rate is not None and not 0 < rate < _MOST:
             yield Problem(path=("fabric", key), value=rate, allowed="above 0")
     yield from between(("fabric", "nvlinkDomainGpus"), fabric.nvlink_domain_gpus, 1, 2**16)
+    yield from between(("fabric", "leafNodes"), fabric.leaf_nodes, 1, 2**16)
 
 
 def _price(where: tuple[str | int, ...], price: Price, partitions: list[str]) -> Iterator[Problem]:
@@ -114,6 +115,7 @@ def _partition(where: tuple[str | int, ...], one: ProfilePartition) -> Iterator[
         ("maxNodes", one.max_nodes),
         ("maxCpusPerNode", one.max_cpus_per_node),
         ("maxMemoryPerNodeMib", one.max_memory_per_node_mib),
+        ("graceSeconds", one.grace_seconds),
     ):
         yield from between((*where, key), value, 0, _MOST)
     for at, kind in enumerate(one.nodes):

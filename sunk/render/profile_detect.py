@@ -21,6 +21,9 @@ from sunk.render.slurm_texts import NOTHING, mebibytes, minutes, number, words
 from sunk_jobs import slurm_topology
 
 _GPUS = re.compile(r"(?:^|,)gpu(?::(?P<type>[^:,(]+))?:(?P<count>[0-9]+)(?=\(|,|$)")
+_SWITCH_WAIT = re.compile(r"(?:^|,)max_switch_wait=(?P<seconds>[0-9]{1,9})(?=,|$)")
+_SWITCH_WAIT_SECONDS = 300
+"""slurm.conf(5), SchedulerParameters=max_switch_wait: the default."""
 _BY_JOB = {
     "containers": "a job: srun --help names --container-image with pyxis; apptainer --version",
     "fabric.adapters": "a job on a node: ls /sys/class/infiniband",
@@ -69,14 +72,15 @@ def detect(said: SlurmSays) -> ClusterProfile:
     unknown = dict(_BY_JOB)
     if nodes is None:
         unknown["partitions.nodes"] = "scontrol show node"
-    topology, domain = _topology(said.topology, partitions)
+    places = _places(said.topology)
+    topology, domain = _topology(places, partitions)
     if domain is not None:
         del unknown["fabric.nvlinkDomainGpus"]
     return ClusterProfile(
         cluster=conf["ClusterName"],
         slurm=_settings(conf, topology),
         partitions=tuple(sorted(partitions, key=lambda one: one.name)),
-        fabric=FabricFacts(nvlink_domain_gpus=domain),
+        fabric=FabricFacts(nvlink_domain_gpus=domain, leaf_nodes=_leaf_nodes(places)),
         unknown=dict(sorted(unknown.items())),
     )
 
@@ -91,21 +95,38 @@ def _settings(conf: Mapping[str, str], topology: TopologyPlugin) -> SlurmSetting
         max_array_size=number(conf.get("MaxArraySize", "")),
         requeue=None if requeue is None else requeue == "1",
         kill_wait_seconds=number(conf.get("KillWait", "")),
+        max_switch_wait_seconds=_max_switch_wait(conf),
         enforce=words(conf.get("AccountingStorageEnforce", "none"), everything="none"),
     )
 
 
+def _max_switch_wait(conf: Mapping[str, str]) -> int:
+    """Return what SchedulerParameters say, or Slurm's own default."""
+    parameters = conf.get("SchedulerParameters", "")
+    found = _SWITCH_WAIT.search(parameters)
+    return int(found["seconds"]) if found else _SWITCH_WAIT_SECONDS
+
+
+def _places(text: str) -> slurm_topology.SlurmTopology:
+    try:
+        return slurm_topology.read(text)
+    except slurm_topology.TopologyTextError as exc:
+        raise InputError(f"read scontrol show topology: {exc}") from exc
+
+
+def _leaf_nodes(said: slurm_topology.SlurmTopology) -> int | None:
+    """Return how many nodes the largest leaf switch or block has; None without any."""
+    sizes = [len(one.nodes) for one in said.switches] + [len(one.nodes) for one in said.blocks]
+    return max(sizes, default=0) or None
+
+
 def _topology(
-    text: str, partitions: Iterable[ProfilePartition]
+    said: slurm_topology.SlurmTopology, partitions: Iterable[ProfilePartition]
 ) -> tuple[TopologyPlugin, int | None]:
     """Return how Slurm plans places, by what it prints: topology.yaml overrides the plugin's key.
 
     With blocks of one size on nodes of one number of GPUs, also the GPUs of a block.
     """
-    try:
-        said = slurm_topology.read(text)
-    except slurm_topology.TopologyTextError as exc:
-        raise InputError(f"read scontrol show topology: {exc}") from exc
     if said.switches:
         return TopologyPlugin.TREE, None
     if not said.blocks:
@@ -166,5 +187,6 @@ def _partition(
         qos=words(record.get("AllowQos", "ALL")),
         denied_qos=words(record.get("DenyQos", "")),
         partition_qos=None if qos in NOTHING else qos,
+        grace_seconds=number(record.get("GraceTime", "0")) or 0,
         nodes=tuple((nodes or {}).get(name, ())),
     )

@@ -3,9 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sunk.errors import InputError
-from sunk.toolkit.parameters import HelloParameters, JobParameters, MpiParameters
+from sunk.toolkit.parameters import JobParameters
+from sunk.toolkit.parameters.first import (
+    HealthGateParameters,
+    HelloParameters,
+    MpiParameters,
+    NcclTestsParameters,
+    TorchBandwidthParameters,
+)
+from sunk.toolkit.parameters.many import (
+    ArraySweepParameters,
+    DataPreparationParameters,
+    InteractiveParameters,
+)
+from sunk.toolkit.parameters.serving import RayParameters, VllmParameters
+from sunk.toolkit.parameters.training import (
+    DdpParameters,
+    DeepSpeedParameters,
+    Fsdp2Parameters,
+    MegatronParameters,
+    SingletonChainParameters,
+)
+
+CONTAINERS_TRIED = "containers (pyxis, apptainer): rendered, never run"
+
+
+class Tried(StrEnum):
+    """On what a template was run."""
+
+    CLUSTER = "local cluster"
+    SLURM = "real Slurm"
+    STUB = "real Slurm, a recording stub for the application"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +47,17 @@ class Template:
         name: what people call it.
         summary: one line.
         form: its parameters.
+        tried: on what it was run.
         needs_programs: its ranks run programs of `sunk_jobs`, copied beside the script.
+        batch: its script is for sbatch; otherwise a person runs it on a login node.
     """
 
     name: str
     summary: str
     form: type[JobParameters]
-    needs_programs: bool = False
+    tried: Tried
+    needs_programs: bool = True
+    batch: bool = True
 
     @property
     def file(self) -> str:
@@ -31,12 +66,98 @@ class Template:
 
 
 TEMPLATES = (
-    Template(name="hello", summary="every rank says where it runs", form=HelloParameters),
+    Template(
+        name="hello",
+        summary="every rank says where it runs",
+        form=HelloParameters,
+        tried=Tried.CLUSTER,
+        needs_programs=False,
+    ),
     Template(
         name="mpi",
         summary="an MPI program under srun; by default an all-reduce that checks itself",
         form=MpiParameters,
-        needs_programs=True,
+        tried=Tried.CLUSTER,
+    ),
+    Template(
+        name="nccl-tests",
+        summary="nccl-tests with one rank for each GPU",
+        form=NcclTestsParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="torch-bandwidth",
+        summary="collectives of torch, measured and checked",
+        form=TorchBandwidthParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="torchrun-ddp",
+        summary="data-parallel training that saves and starts again",
+        form=DdpParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="fsdp2",
+        summary="sharded training that saves and starts again",
+        form=Fsdp2Parameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="deepspeed",
+        summary="DeepSpeed under torchrun, with its configuration",
+        form=DeepSpeedParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="megatron",
+        summary="training with tensor, context, expert, pipeline and data parallelism",
+        form=MegatronParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="ray",
+        summary="a Ray cluster for one driver",
+        form=RayParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="vllm",
+        summary="a model served over several nodes",
+        form=VllmParameters,
+        tried=Tried.STUB,
+    ),
+    Template(
+        name="array-sweep",
+        summary="one program with many settings, as a job array",
+        form=ArraySweepParameters,
+        tried=Tried.SLURM,
+    ),
+    Template(
+        name="data-preparation",
+        summary="inputs made into shards by many CPU tasks",
+        form=DataPreparationParameters,
+        tried=Tried.SLURM,
+    ),
+    Template(
+        name="interactive",
+        summary="an allocation to work in by hand: a script around salloc",
+        form=InteractiveParameters,
+        tried=Tried.SLURM,
+        needs_programs=False,
+        batch=False,
+    ),
+    Template(
+        name="health-gate",
+        summary="every node reports on itself; those that differ are named",
+        form=HealthGateParameters,
+        tried=Tried.SLURM,
+    ),
+    Template(
+        name="singleton-chain",
+        summary="a long training as a chain of jobs, for users who may not requeue",
+        form=SingletonChainParameters,
+        tried=Tried.STUB,
     ),
 )
 

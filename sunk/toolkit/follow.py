@@ -1,4 +1,4 @@
-"""Follow a job to its end: its states as they change, and what it prints."""
+"""Follow a job or an array to its end: states as they change, and what it prints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sunk.errors import NotFound, Unreachable
 from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
@@ -23,6 +23,9 @@ class JobSource(Protocol):
 
     def job(self, job_id: JobId) -> Job:
         """Return a job."""
+
+    def elements(self, job_id: JobId) -> tuple[Job, ...]:
+        """Return the elements of an array that have a record of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,31 +64,70 @@ def follow(
         Unreachable: Slurm does not answer for a minute.
     """
     tail = _Tail(log, tell)
-    said, wait, lost_since = "", FIRST_POLL_SECONDS, None
+    said, patience = "", _Patience(clock)
     while True:
-        try:
-            job = source.job(job_id)
-            lost_since = None
-        except (NotFound, Unreachable):
-            lost_since = clock.now() if lost_since is None else lost_since
-            if clock.now() - lost_since > _UNKNOWN_SECONDS:
-                raise
-            clock.sleep(wait)
-            continue
+        job = patience.ask(lambda: source.job(job_id))
         words = describe(job)
         if words != said:
             tell(words)
-            said, wait = words, FIRST_POLL_SECONDS
+            said = words
+            patience.begin_anew()
         tail.tell_new()
         if job.state in TERMINAL_STATES:
             return job
-        clock.sleep(wait)
-        wait = min(wait * _GROWTH, LONGEST_POLL_SECONDS)
+        patience.wait()
+
+
+def follow_array(
+    source: JobSource,
+    job_id: JobId,
+    count: int,
+    tell: Callable[[str], None],
+    *,
+    logs: Callable[[int], Path] | None = None,
+    clock: Clock = REAL_CLOCK,
+) -> tuple[Job, ...]:
+    """Tell each change of an element's state, and the elements' output, until all have ended.
+
+    An element that waits together with others has no record of its own: it is not told.
+
+    Args:
+        source: asked for the elements.
+        job_id: the array's number.
+        count: how many elements it has.
+        tell: gets lines for a person.
+        logs: the output of an element, by its index.
+        clock: time.
+
+    Raises:
+        NotFound: no part of Slurm knows the array for a minute.
+        Unreachable: Slurm does not answer for a minute.
+    """
+    said: dict[int, str] = {}
+    tails: dict[int, _Tail] = {}
+    patience = _Patience(clock)
+    while True:
+        found = patience.ask(lambda: source.elements(job_id))
+        for element in found:
+            index = element.array_task_id or 0
+            words = describe(element)
+            if said.get(index) != words:
+                tell(words)
+                said[index] = words
+                patience.begin_anew()
+            log = None if logs is None else logs(index)
+            tails.setdefault(index, _Tail(log, tell, f"{index} ")).tell_new()
+        if sum(1 for one in found if one.state in TERMINAL_STATES) >= count:
+            return found
+        patience.wait()
 
 
 def describe(job: Job) -> str:
     """Return a job's state in words."""
-    words = f"job {job.job_id} {job.state.value}"
+    number = str(job.job_id)
+    if job.array_job_id is not None and job.array_task_id is not None:
+        number = f"{job.array_job_id}_{job.array_task_id}"
+    words = f"job {number} {job.state.value}"
     if job.state is JobState.PENDING and job.reason:
         words += f" ({job.reason})"
     if job.nodes:
@@ -102,12 +144,45 @@ def completed(job: Job) -> bool:
     return job.state is JobState.COMPLETED and job.exit_code in {0, None}
 
 
+_Answer = TypeVar("_Answer")
+
+
+class _Patience:
+    """When to ask again, and how long not to know."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pause = FIRST_POLL_SECONDS
+
+    def ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Return the answer; ask again while Slurm does not know or answer, a minute at most."""
+        lost_since = None
+        while True:
+            try:
+                return question()
+            except (NotFound, Unreachable):
+                lost_since = self._clock.now() if lost_since is None else lost_since
+                if self._clock.now() - lost_since > _UNKNOWN_SECONDS:
+                    raise
+                self._clock.sleep(self._pause)
+
+    def begin_anew(self) -> None:
+        """Something happened: look often again."""
+        self._pause = FIRST_POLL_SECONDS
+
+    def wait(self) -> None:
+        """Wait, and longer the next time."""
+        self._clock.sleep(self._pause)
+        self._pause = min(self._pause * _GROWTH, LONGEST_POLL_SECONDS)
+
+
 class _Tail:
     """What a file gained since the last look, in whole lines."""
 
-    def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path | None, tell: Callable[[str], None], whose: str = "") -> None:
         self._path = path
         self._tell = tell
+        self._whose = whose
         self._at = 0
 
     def tell_new(self) -> None:
@@ -122,4 +197,4 @@ class _Tail:
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._at += len(whole)
         for line in whole.decode(errors="replace").splitlines():
-            self._tell(f"  | {line}")
+            self._tell(f"  {self._whose}| {line}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -19,8 +19,9 @@ import sunk
 from sunk.errors import ConfigError, InputError
 from sunk.model.slurm import JobId
 from sunk.toolkit.catalogue import Template
+from sunk.toolkit.directives import ELEMENT_LOG_FILE, LOG_FILE
 from sunk.toolkit.parameters import JobParameters
-from sunk.toolkit.script import LOG_FILE, SCRIPT_FILE, RenderedJob
+from sunk.toolkit.script import SCRIPT_FILE, RenderedJob
 
 RECORD_FILE = "record.json"
 RUNS_FOLDER = "sunk-runs"
@@ -34,10 +35,12 @@ class Run:
     Attributes:
         folder: where everything of the run lies; the job's working folder.
         job_id: Slurm's number; nothing before it is submitted.
+        elements: elements of its array; nothing outside arrays.
     """
 
     folder: Path
     job_id: JobId | None = None
+    elements: int | None = None
 
     @property
     def script(self) -> Path:
@@ -48,6 +51,10 @@ class Run:
     def log(self) -> Path:
         """The job's output."""
         return self.folder / LOG_FILE
+
+    def log_of(self, element: int) -> Path:
+        """Return the output of an element of its array."""
+        return self.folder / ELEMENT_LOG_FILE.replace("%a", str(element))
 
 
 def make_run(
@@ -66,8 +73,10 @@ def make_run(
         ConfigError: the folder cannot be made.
     """
     folder = _fresh_folder(root, f"{parameters.name}-{now:%Y%m%dT%H%M%S}")
-    run = Run(folder=folder)
+    run = Run(folder=folder, elements=job.elements)
     (folder / SCRIPT_FILE).write_text(job.script)
+    for name, content in sorted(job.files.items()):
+        (folder / name).write_text(content)
     if template.needs_programs:
         _copy_programs(folder / "sunk_jobs")
     _write_record(
@@ -76,6 +85,8 @@ def make_run(
             "template": job.template,
             "digest": job.digest,
             "parameters": json.loads(job.parameters),
+            "cluster": job.cluster,
+            "elements": job.elements,
             "sunk": sunk.__version__,
             "made": now.isoformat(timespec="seconds"),
             "job_id": None,
@@ -84,11 +95,24 @@ def make_run(
     return run
 
 
+def refuse_by_hand(template: Template) -> None:
+    """Refuse to submit a script that a person runs.
+
+    Raises:
+        InputError: it is one.
+    """
+    if not template.batch:
+        raise InputError(
+            f"submit {template.name}: its script asks for an allocation itself",
+            hint=f"run it on a login node: bash <(sunk job render {template.name})",
+        )
+
+
 def note_job(run: Run, job_id: JobId) -> Run:
     """Record the number that Slurm gave."""
     record = json.loads((run.folder / RECORD_FILE).read_text())
     _write_record(run, {**record, "job_id": job_id})
-    return Run(folder=run.folder, job_id=job_id)
+    return replace(run, job_id=job_id)
 
 
 def find_run(root: Path, job_id: JobId) -> Run | None:
@@ -99,7 +123,12 @@ def find_run(root: Path, job_id: JobId) -> Run | None:
         except (OSError, ValueError):
             continue
         if isinstance(record, dict) and record.get("job_id") == job_id:
-            return Run(folder=record_file.parent, job_id=job_id)
+            elements = record.get("elements")
+            return Run(
+                folder=record_file.parent,
+                job_id=job_id,
+                elements=elements if isinstance(elements, int) else None,
+            )
     return None
 
 

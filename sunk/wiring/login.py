@@ -9,6 +9,7 @@ from sunk.clients.slurm.commands import SlurmCommands
 from sunk.clients.slurm.runners import ProcessRunner
 from sunk.clients.slurm.site import SiteText, read_site
 from sunk.render.profile_detect import SlurmSays
+from sunk.render.slurm_texts import read_configuration
 from sunk.render.snapshot import AccountingSays
 
 
@@ -38,6 +39,17 @@ def accounting_says() -> AccountingSays:
     """Return slurmdbd's texts, read now."""
     texts = slurm_texts()
     return AccountingSays(qos=texts.qos(), associations=texts.associations(), users=texts.users())
+
+
+def cluster_name() -> str:
+    """Return ClusterName of the Slurm at hand.
+
+    Raises:
+        RemoteError: the controller does not answer.
+        InputError: its answer is not what it should be.
+    """
+    said = slurm_texts().configuration()
+    return read_configuration(said, source="scontrol show config")["ClusterName"]
 
 
 def site_text() -> SiteText:

@@ -7,7 +7,8 @@ character that stands in none of them; the commands' tables for people are never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -103,6 +104,46 @@ class SlurmCommands:
         if queued is not None and queued.state not in TERMINAL_STATES:
             return queued
         return self._accounted(job_id) or queued or _unknown(job_id)
+
+    def elements(self, job_id: JobId) -> tuple[Job, ...]:
+        """Return the elements of an array that have a record of their own, by index.
+
+        Elements that wait together have none yet. squeue knows them while they wait and run and
+        for some minutes after, sacct then.
+
+        Raises:
+            NotFound: neither knows the array (yet).
+        """
+        found = {one.array_task_id: one for one in self._accounted_elements(job_id)}
+        for one in self._queued_elements(job_id):
+            if one.state not in TERMINAL_STATES or one.array_task_id not in found:
+                found[one.array_task_id] = one
+        if not found:
+            _unknown(job_id)
+        return tuple(found[index] for index in sorted(found, key=lambda index: index or 0))
+
+    def _queued_elements(self, job_id: JobId) -> Iterator[Job]:
+        form = _SEPARATOR.join(("%F", "%K", "%T", "%r", "%N", "%j", "%u", "%a", "%P"))
+        words = ("squeue", "--noheader", "--array", f"--jobs={job_id}", "--states=all")
+        try:
+            done = self._ask(f"read job {job_id} from slurmctld", (*words, f"--format={form}"))
+        except NotFound:
+            return
+        for line in done.stdout.splitlines():
+            array, index, *rest = line.split(_SEPARATOR)
+            if array == str(job_id) and is_number(index) and len(rest) == 7:
+                yield _element(_job_from_squeue(job_id, ("", *rest)), job_id, int(index))
+
+    def _accounted_elements(self, job_id: JobId) -> Iterator[Job]:
+        form = ",".join(("JobID", *_SACCT[1:]))
+        words = ("sacct", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}")
+        which = ("--allocations", "--array", f"--jobs={job_id}", f"--format={form}")
+        done = self._ask(f"read job {job_id} from slurmdbd", (*words, *which))
+        for line in done.stdout.splitlines():
+            fields = line.split(_SEPARATOR)
+            array, _, index = fields[0].partition("_")
+            if array == str(job_id) and is_number(index) and len(fields) == len(_SACCT):
+                yield _element(job_from_sacct(job_id, fields), job_id, int(index))
 
     def _queued(self, job_id: JobId) -> Job | None:
         form = _SEPARATOR.join(("%A", "%T", "%r", "%N", "%j", "%u", "%a", "%P"))
@@ -209,6 +250,10 @@ def _job_from_squeue(job_id: JobId, words: Sequence[str]) -> Job:
         account=account,
         partition=partition,
     )
+
+
+def _element(job: Job, array: JobId, index: int) -> Job:
+    return replace(job, array_job_id=array, array_task_id=index)
 
 
 def _unknown(job_id: JobId) -> Job:

@@ -72,9 +72,9 @@ def offered(line: str, home: Path) -> list[str]:
         ("sunk local logs ", ["etcd", "node1-kubelet"]),
         ("sunk local logs --name other n", ["node1-kubelet"]),
         ("sunk local logs --name none ", []),
-        ("sunk job template show ", ["hello", "mpi"]),
-        ("sunk job render m", ["mpi"]),
-        ("sunk job submit h", ["hello"]),
+        ("sunk job template show ", sorted(one.name for one in TEMPLATES)),
+        ("sunk job render mp", ["mpi"]),
+        ("sunk job submit hel", ["hello"]),
     ],
 )
 def test_bash_is_offered(line, words, state):

@@ -125,3 +125,34 @@ def test_any_state_text_is_a_state(text):
 def test_any_exit_code_text_is_read_without_a_crash(code):
     job = job_from_sacct(ID, ["7", "FAILED", code, "w", "n", "u", "a", "p"])
     assert job.exit_code is None or job.exit_code >= 0
+
+
+def test_elements_of_an_array_come_from_squeue_while_they_live_and_from_sacct_then():
+    queued = [
+        ("7", "1", "RUNNING", "None", "w-1", "a", "alice", "lab", "main"),
+        ("7", "2-3", "PENDING", "JobArrayTaskLimit", "", "a", "alice", "lab", "main"),
+        ("7", "0", "COMPLETED", "None", "w-0", "a", "alice", "lab", "main"),
+        ("8", "0", "RUNNING", "None", "w-9", "a", "alice", "lab", "main"),
+    ]
+    ended = [
+        ("7_0", "COMPLETED", "0:0", "w-0", "a", "alice", "lab", "main"),
+        ("7_1", "RUNNING", "0:0", "w-1", "a", "alice", "lab", "main"),
+        ("7_[2-3]", "PENDING", "0:0", "None assigned", "a", "alice", "lab", "main"),
+    ]
+    answers = Answers(
+        squeue=(0, "".join(S.join(row) + "\n" for row in queued), ""),
+        sacct=(0, "".join(S.join(row) + "\n" for row in ended), ""),
+    )
+    found = SlurmCommands(answers).elements(ID)
+    assert [(one.array_task_id, one.state, one.exit_code) for one in found] == [
+        (0, JobState.COMPLETED, 0),
+        (1, JobState.RUNNING, None),
+    ]
+
+
+def test_array_that_nobody_knows_is_not_found():
+    answers = Answers(
+        squeue=(1, "", "slurm_load_jobs error: Invalid job id specified"), sacct=(0, "", "")
+    )
+    with pytest.raises(NotFound, match="find job 7"):
+        SlurmCommands(answers).elements(ID)

@@ -14,7 +14,6 @@ import pytest
 
 from sunk import errors, settings, wellknown
 from sunk.cli import exits
-from sunk.cli.job_template import _LIMITS
 from sunk.errors import CommandError, RemoteError, SunkError
 from sunk.local import daemons, layout, machine, parameters
 from sunk.model.cluster import Images, Login, NodeSet, Partition, SlurmCluster, User, UsersFrom
@@ -41,11 +40,10 @@ from sunk.model.volumes import ClaimVolume, EmptyDir, HostPath, Untyped, Volume,
 from sunk.render.checks import problems
 from sunk.render.slurm_keys import MERGED_KEYS
 from sunk.toolkit.catalogue import TEMPLATES
-from sunk.toolkit.parameters import Duration, JobParameters, Memory, VariableName, Word
+from tests.support import job_tables
 from tests.support.pages import DOCS, ROOT, tables
 
 REFERENCE = DOCS / "reference"
-Row = dict[str, str]
 
 # --- the cluster description
 
@@ -179,69 +177,24 @@ def test_description_names_the_lists_that_are_merged():
 
 # --- job templates
 
-WORDS = {Word: "word", Duration: "time", Memory: "memory", str: "text", int: "number"}
 
-
-def parameter_rows(form: type[JobParameters], names: set[str]) -> list[Row]:
-    return [
-        {
-            "parameter": f"`{field.alias}`",
-            "type": parameter_type(typing.get_type_hints(form, include_extras=True)[name]),
-            "default": parameter_default(field.get_default(call_default_factory=True)),
-            "limits": limits(field.metadata),
-            "meaning": field.description,
-        }
-        for name, field in form.model_fields.items()
-        if name in names
-    ]
-
-
-def parameter_type(kind: Any) -> str:
-    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        (kind,) = set(typing.get_args(kind)) - {types.NoneType}
-    if typing.get_origin(kind) is dict:
-        assert typing.get_args(kind) == (VariableName, str)
-        return "mapping of text"
-    if typing.get_origin(kind) is list:
-        return f"list of {parameter_type(typing.get_args(kind)[0])}"
-    return WORDS[kind]
-
-
-def parameter_default(value: Any) -> str:
-    if value is None or value == {}:
-        return "none"
-    return f"`[{', '.join(value)}]`" if isinstance(value, list) else f"`{value}`"
-
-
-def limits(rules: list[Any]) -> str:
-    found = {
-        name: value
-        for rule in rules
-        for name in _LIMITS
-        if (value := getattr(rule, name, None)) is not None
-    }
-    if {"ge", "le"} <= set(found):
-        return f"{found['ge']} to {found['le']}"
-    return ", ".join(f"{_LIMITS[name]} {value}" for name, value in found.items())
-
-
-def test_common_parameters_are_those_of_every_template():
-    common = set(JobParameters.model_fields) - {"name"}
-    wanted = parameter_rows(JobParameters, common)
-    assert tables(REFERENCE / "jobs.md")["Parameters of every template"] == wanted
-    for template in TEMPLATES:
-        assert parameter_rows(template.form, common) == wanted
+@pytest.mark.parametrize("heading", job_tables.FAMILIES)
+def test_parameters_that_templates_share_are_those_of_their_forms(heading):
+    wanted = job_tables.rows(job_tables.FAMILIES[heading])
+    assert tables(REFERENCE / "jobs.md")[heading] == wanted
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
 def test_template_has_its_own_parameters_on_the_page(template):
-    own = (set(template.form.model_fields) - set(JobParameters.model_fields)) | {"name"}
-    assert tables(REFERENCE / "jobs.md")[template.name] == parameter_rows(template.form, own)
+    assert tables(REFERENCE / "jobs.md")[template.name] == job_tables.rows(template.form)
 
 
-def test_page_of_jobs_lists_the_templates():
+def test_page_of_jobs_lists_the_templates_and_on_what_they_were_run():
     rows = tables(REFERENCE / "jobs.md")["Job files and templates"]
-    wanted = [{"template": f"`{one.name}`", "what it runs": one.summary} for one in TEMPLATES]
+    wanted = [
+        {"template": f"`{one.name}`", "what it runs": one.summary, "tried on": str(one.tried)}
+        for one in TEMPLATES
+    ]
     assert rows == wanted
 
 

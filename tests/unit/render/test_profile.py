@@ -37,6 +37,7 @@ EVERYTHING = ClusterProfile(
         max_array_size=1001,
         requeue=True,
         kill_wait_seconds=30,
+        max_switch_wait_seconds=300,
         enforce=("associations", "limits", "qos"),
     ),
     partitions=(
@@ -50,6 +51,7 @@ EVERYTHING = ClusterProfile(
             accounts=("research",),
             denied_qos=("low",),
             partition_qos="gpu",
+            grace_seconds=120,
             nodes=(
                 NodeKind(
                     count=16,
@@ -70,6 +72,7 @@ EVERYTHING = ClusterProfile(
         network_gb_per_s=50.0,
         nvlink_gb_per_s=450.0,
         nvlink_domain_gpus=8,
+        leaf_nodes=16,
         sharp=False,
         topology_file="/etc/sunk/topology.yaml",
     ),

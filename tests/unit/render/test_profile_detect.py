@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,7 @@ def test_settings_and_partitions_are_what_slurm_says():
         max_array_size=1001,
         requeue=True,
         kill_wait_seconds=30,
+        max_switch_wait_seconds=300,
         enforce=("associations", "limits", "qos"),
     )
     assert found.partitions == (
@@ -96,12 +98,26 @@ def test_blocks_of_one_size_say_how_many_gpus_share_nvlink():
     blocks = "BlockName=x BlockIndex=0 Nodes=a,b BlockSize=2\nBlockName=y Nodes=c,d BlockSize=2\n"
     found = detect(replace(SAID, nodes=nodes, topology=blocks))
     assert found.slurm.topology is TopologyPlugin.BLOCK
-    assert found.fabric.nvlink_domain_gpus == 8
+    assert (found.fabric.nvlink_domain_gpus, found.fabric.leaf_nodes) == (8, 2)
     assert found.knows("fabric.nvlinkDomainGpus")
 
 
 def test_slurm_without_a_topology_is_flat():
-    assert detect(replace(SAID, topology="")).slurm.topology is TopologyPlugin.FLAT
+    found = detect(replace(SAID, topology=""))
+    assert (found.slurm.topology, found.fabric.leaf_nodes) == (TopologyPlugin.FLAT, None)
+
+
+def test_longest_wait_for_switches_is_what_the_scheduler_says():
+    said = re.sub(
+        r"(SchedulerParameters\s*= )\S*", r"\1bf_window=1,max_switch_wait=900", SAID.configuration
+    )
+    assert detect(replace(SAID, configuration=said)).slurm.max_switch_wait_seconds == 900
+
+
+def test_grace_of_a_partition_is_in_seconds():
+    said = SAID.partitions.replace("GraceTime=0", "GraceTime=90")
+    found = detect(replace(SAID, partitions=said)).partitions
+    assert [one.grace_seconds for one in found] == [90] * len(found)
 
 
 @pytest.mark.parametrize("part", ["configuration", "partitions", "nodes", "topology"])

@@ -4,7 +4,7 @@ import pytest
 
 from sunk.errors import NotFound, Unreachable
 from sunk.model.slurm import Job, JobId, JobState
-from sunk.toolkit.follow import Clock, completed, describe, follow
+from sunk.toolkit.follow import Clock, completed, describe, follow, follow_array
 
 ID = JobId(7)
 
@@ -116,3 +116,46 @@ def test_only_completed_with_exit_code_0_is_fine(state, exit_code, fine):
 def test_signal_is_told():
     words = describe(a_job(JobState.FAILED, exit_code=0, exit_signal=9))
     assert words == "job 7 FAILED, exit code 0, signal 9"
+
+
+# --- arrays
+
+
+def element(index: int, state: JobState, **fields) -> Job:
+    return a_job(state, array_job_id=ID, array_task_id=index, **fields)
+
+
+class ArrayScript(Script):
+    """Answers with the elements of an array, one picture after the other."""
+
+    def elements(self, job_id: JobId) -> tuple[Job, ...]:
+        return self.job(job_id)
+
+
+def test_every_element_of_an_array_is_followed_to_its_end(tmp_path):
+    (tmp_path / "1").write_text("said\n")
+    script = ArrayScript(
+        NotFound("x", system="slurm"),
+        (element(0, JobState.RUNNING, nodes="w-0"),),
+        (element(0, JobState.COMPLETED, exit_code=0), element(1, JobState.RUNNING)),
+        (element(0, JobState.COMPLETED, exit_code=0), element(1, JobState.FAILED, exit_code=3)),
+    )
+    said: list[str] = []
+    last = follow_array(
+        script, ID, 2, said.append, logs=lambda index: tmp_path / str(index), clock=script.clock
+    )
+    assert said == [
+        "job 7_0 RUNNING on w-0",
+        "job 7_0 COMPLETED, exit code 0",
+        "job 7_1 RUNNING",
+        "  1 | said",
+        "job 7_1 FAILED, exit code 3",
+    ]
+    assert [completed(one) for one in last] == [True, False]
+
+
+def test_following_an_array_gives_up_after_a_minute_of_not_knowing():
+    script = ArrayScript(Unreachable("x", system="slurm"))
+    with pytest.raises(Unreachable):
+        follow_array(script, ID, 2, [].append, clock=script.clock)
+    assert 60 < script.now < 75

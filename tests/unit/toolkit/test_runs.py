@@ -7,8 +7,9 @@ import pytest
 
 from sunk.errors import ConfigError, InputError
 from sunk.model.slurm import JobId
+from sunk.toolkit.catalogue import template_named
 from sunk.toolkit.job_file import read_job
-from sunk.toolkit.runs import find_run, make_run, note_job, parse_job_id
+from sunk.toolkit.runs import find_run, make_run, note_job, parse_job_id, refuse_by_hand
 from sunk.toolkit.script import render_job
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -43,6 +44,19 @@ def test_run_is_found_by_its_job(tmp_path):
     run = note_job(made(tmp_path), JobId(12))
     assert find_run(tmp_path, JobId(12)) == run
     assert find_run(tmp_path, JobId(13)) is None
+
+
+def test_run_of_an_array_has_its_settings_and_knows_its_elements(tmp_path):
+    run = note_job(made(tmp_path, "array-sweep"), JobId(12))
+    assert json.loads((run.folder / "settings.json").read_text()) == [{"seed": 1}, {"seed": 2}]
+    assert find_run(tmp_path, JobId(12)) == run
+    assert (run.elements, run.log_of(1)) == (2, run.folder / "job.1.log")
+
+
+def test_script_that_a_person_runs_is_not_submitted():
+    refuse_by_hand(template_named("mpi"))
+    with pytest.raises(InputError, match="submit interactive: its script asks for an allocation"):
+        refuse_by_hand(template_named("interactive"))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"job_id": "12"}'])

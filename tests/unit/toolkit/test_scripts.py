@@ -1,71 +1,206 @@
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sunk
 from sunk.errors import InputError
+from sunk.model.profile import ContainerRuntime, TopologyPlugin
 from sunk.toolkit.catalogue import TEMPLATES, template_named
 from sunk.toolkit.job_file import read_job
+from sunk.toolkit.lint.engine import lint_bytes
+from sunk.toolkit.lint.syntax import parse
+from sunk.toolkit.parameters import JobParameters
 from sunk.toolkit.script import render_job
 from tests.support.golden import check_golden
+from tests.support.job_cases import (
+    LARGE,
+    PLACED,
+    all_axes,
+    axes_of,
+    changed_lines,
+    defaults,
+    large,
+    large_parameters,
+)
 
-JOBS = {
-    "hello-defaults": ("hello", []),
-    "hello-quotes": ("hello", ["message='it''s $(here); \"x\" `y`'", "nodes=2"]),
-    "mpi-defaults": ("mpi", []),
-    "mpi-everything": (
-        "mpi",
-        [
-            "name=bench.1",
-            "partition=main",
-            "account=team",
-            "qos=high",
-            "nodes=4",
-            "tasksPerNode=8",
-            "cpusPerTask=2",
-            "memoryPerNode=16G",
-            "gpusPerNode=8",
-            "timeLimit=1-02:03:04",
-            "environment={A: '1', B_2: 'two words'}",
-            "program=[python3, -c, \"print('x y')\", 7]",
-        ],
-    ),
-}
+NAMES = [one.name for one in TEMPLATES]
+TREE = TopologyPlugin.TREE
 
 
-def rendered(case: str) -> str:
-    source, assignments = JOBS[case]
-    return render_job(*read_job(source, assignments)).script
+@pytest.mark.parametrize("template", NAMES)
+def test_script_without_parameters_is_the_golden_one(template):
+    check_golden(f"sbatch/{template}.defaults.sbatch", defaults(template))
 
 
-@pytest.mark.parametrize("case", JOBS)
-def test_script_is_the_golden_one(case):
-    text = rendered(case).replace(sunk.__version__, "VERSION")
-    check_golden(f"sbatch/{case}.sbatch", text)
+@pytest.mark.parametrize("template", NAMES)
+def test_script_of_a_large_job_is_the_golden_one(template):
+    check_golden(f"sbatch/{template}.large.sbatch", large(template))
 
 
-@pytest.mark.parametrize("case", JOBS)
-def test_script_is_good_bash_and_shellcheck_has_nothing_to_say(case, tmp_path):
-    file = tmp_path / "job.sbatch"
-    file.write_text(rendered(case))
-    subprocess.run(["bash", "-n", file], check=True)
+@pytest.mark.parametrize("template", NAMES)
+def test_scripts_for_all_kinds_of_clusters_are_the_golden_ones(template):
+    check_golden(f"sbatch/{template}.axes", all_axes(template))
+
+
+@pytest.fixture(scope="module")
+def everything() -> dict[str, str]:
+    """Every script of the golden files, by what it is."""
+    found = {f"{name}-defaults": defaults(name) for name in NAMES}
+    for name in NAMES:
+        for number, axes in enumerate(axes_of(name)):
+            found[f"{name}-{number}"] = large(name, axes)
+    return found
+
+
+def test_every_script_is_good_bash_and_shellcheck_has_nothing_to_say(everything, tmp_path):
+    for name, text in everything.items():
+        (tmp_path / name).write_text(text)
+        subprocess.run(["bash", "-n", tmp_path / name], check=True)
     checker = Path(sys.executable).parent / "shellcheck"
     done = subprocess.run(
-        [checker, "--severity=warning", file], capture_output=True, text=True, check=False
+        [checker, "--severity=warning", *(tmp_path / name for name in everything)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == ""
     assert done.returncode == 0
 
 
-def test_every_template_has_a_golden_file():
-    assert {source for source, _ in JOBS.values()} == {template.name for template in TEMPLATES}
+def test_linter_finds_nothing_in_any_script(everything):
+    found = {name: lint_bytes(name, text.encode()) for name, text in everything.items()}
+    assert {name: one for name, one in found.items() if one} == {}
+
+
+def test_every_template_has_a_large_job():
+    assert set(LARGE) == set(NAMES)
+
+
+# --- the axes
+
+
+@pytest.mark.parametrize("template", PLACED)
+def test_topology_changes_the_wish_for_places_and_nothing_else(template):
+    tree, block, flat = (large(template, (one, None, True)) for one in TopologyPlugin)
+    assert changed_lines(tree, flat) == ["-#SBATCH --switches=2@5"]
+    assert changed_lines(flat, block) == ["+#SBATCH --segment=2"]
+
+
+@pytest.mark.parametrize("template", sorted(set(NAMES) - set(PLACED)))
+def test_job_without_a_wish_for_places_is_the_same_everywhere(template):
+    assert len({large(template, axes) for axes in axes_of(template)}) == 1
+
+
+@pytest.mark.parametrize("template", PLACED)
+def test_container_stands_before_the_program_of_the_main_step_and_nowhere_else(template):
+    bare = large(template)
+    pyxis = changed_lines(bare, large(template, (TREE, ContainerRuntime.PYXIS, True)))
+    assert [line.split("=")[0].split()[-1] for line in pyxis] == [
+        "--container-image",
+        "--container-mounts",
+        "--container-env",
+    ]
+    (line,) = changed_lines(bare, large(template, (TREE, ContainerRuntime.APPTAINER, True)))
+    assert line.split()[:4] == ["+", "apptainer", "exec", "--nv"]
+
+
+GPU_LINES = re.compile(
+    r"gpu|NCCL|record/nccl|--cpu-bind=none --mpi=none|--mpi=pmix --export|TORCH_FR|PYTORCH_CUDA"
+    r"|CUDA_DEVICE|apptainer exec|container-env|what its last collectives|One queue of work"
+    r"|Shards of many sizes|^[-+]$"
+)
+
+
+@pytest.mark.parametrize("container", [None, *ContainerRuntime])
+@pytest.mark.parametrize("template", [one for one in PLACED if one != "nccl-tests"])
+def test_gpus_change_what_is_about_gpus_and_nothing_else(template, container):
+    found = changed_lines(
+        large(template, (TREE, container, True)), large(template, (TREE, container, False))
+    )
+    assert found
+    assert [line for line in found if not GPU_LINES.search(line)] == []
+
+
+def test_cluster_whose_topology_nobody_knows_is_asked_for_no_place():
+    script = render_job(*read_job("fsdp2", ["nodes=4", "segment=2"])).script
+    assert "--switches" not in script
+    assert "#SBATCH --segment" not in script
+
+
+# --- values never become commands
+
+
+def commands_in(script: str) -> int:
+    """Return how many commands the shell would see; -1 where it would not understand the text."""
+    tree = parse(script.encode(errors="surrogatepass"))
+    if tree.has_error:
+        return -1
+    found, nodes = 0, [tree]
+    while nodes:
+        node = nodes.pop()
+        found += node.type in {"command", "declaration_command", "test_command"}
+        nodes += node.children
+    return found
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["$(id)", "`id`", "'; id; '", '"; id; "', "a\nid\n", "a' \"b", "\\", "${IFS}", "&& id", "#"]
+    ),
+)
+OPTIONAL = ("partition", "account", "qos", "dependency", "api_key_file", "split_mask", "time_min")
+
+
+def texts_of(parameters: JobParameters) -> dict[str, Callable[[str], object]]:
+    """Return the parameters that hold texts, and how a text is put there."""
+    found: dict[str, Callable[[str], object]] = {"environment": lambda text: {"A": text}}
+    for name in type(parameters).model_fields:
+        now = getattr(parameters, name)
+        if isinstance(now, str) or (now is None and name in OPTIONAL):
+            found[name] = lambda text: text
+        elif isinstance(now, list) and now and isinstance(now[0], str):
+            found[name] = partial(repeated, len(now))
+    return found
+
+
+def repeated(count: int, text: str) -> list[str]:
+    return [text] * count
+
+
+@cache
+def calm_commands(template: str, container: ContainerRuntime | None, name: str) -> int:
+    """Return how many commands there are when a parameter holds something harmless."""
+    parameters = large_parameters(template, (TREE, container, True))
+    harmless = {"time_limit": "10", "time_min": "5", "switch_wait": "5", "collective_timeout": "5"}
+    value = texts_of(parameters)[name](harmless.get(name, container or "a"))
+    changed = parameters.model_copy(update={name: value})
+    return commands_in(render_job(template_named(template), changed).script)
+
+
+@pytest.mark.parametrize("template", NAMES)
+@given(value=HOSTILE, data=st.data())
+def test_no_value_of_any_parameter_changes_the_number_of_commands(template, value, data):
+    boxes = (None, *ContainerRuntime) if template in PLACED else (None,)
+    container = data.draw(st.sampled_from(boxes))
+    parameters = large_parameters(template, (TREE, container, True))
+    texts = texts_of(parameters)
+    name = data.draw(st.sampled_from(sorted(texts)))
+    changed = parameters.model_copy(update={name: texts[name](value)})
+    try:
+        script = render_job(template_named(template), changed).script
+    except (InputError, ValueError):  # ValueError: no such container runtime
+        return
+    assert commands_in(script) == calm_commands(template, container, name), name
 
 
 @given(message=st.text(max_size=60).filter(lambda text: "\0" not in text))
@@ -85,7 +220,7 @@ def test_environment_value_never_leaves_its_variable(value, name):
             render_job(template, changed)
         return
     script = render_job(template, changed).script
-    body = script[script.index(f"export {name}=") : script.index("\n# PMIx")]
+    body = script[script.index(f"\nexport {name}=") : script.index("\n\n# PMIx")]
     assert shlex.split(body) == ["export", f"{name}={value}"]
 
 
@@ -119,7 +254,7 @@ def test_a_changed_parameter_changes_the_digest():
 def test_unknown_template_is_refused_with_those_there_are():
     with pytest.raises(InputError) as raised:
         template_named("mpl")
-    assert raised.value.hint == "templates: hello, mpi"
+    assert raised.value.hint == "templates: " + ", ".join(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Words, times and sizes as people write them in job files."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+# sbatch(1): "Acceptable time formats"; hours, minutes and seconds below their carry.
+_TIME = re.compile(r"(?:\d{1,4}-\d{1,2}(?::[0-5]\d){0,2}|\d{1,6}(?::[0-5]\d){0,2}|UNLIMITED)")
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+:@-]*$", max_length=64)]
+"""A name in Slurm: job, partition, account, QOS."""
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Duration = Annotated[str, StringConstraints(pattern="^" + _TIME.pattern + "$")]
+Memory = Annotated[str, StringConstraints(pattern=r"^\d{1,9}[KMGT]?$")]
+Dependency = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:singleton|(?:after(?:any|ok|notok|corr)?(?::\d+(?:_\d+)?(?:\+\d+)?)+)"
+        r"(?:[,?]after(?:any|ok|notok|corr)?(?::\d+(?:_\d+)?(?:\+\d+)?)+)*)$",
+        max_length=1000,
+    ),
+]
+"""``--dependency`` of sbatch."""
+Size = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,8}[KMG]?$")]
+"""Bytes as nccl-tests take them."""
+ImageFile = Annotated[
+    str, StringConstraints(pattern=r"^(?:/[^\x00]{1,1023}|.{1,400}@sha256:[0-9a-f]{64})$")
+]
+"""A container image that cannot change: a file, or a name with a digest."""
+Mount = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^/[^:,{_CONTROL}]{{0,1023}}:/[^:,{_CONTROL}]{{0,1023}}(?::r[ow])?$"
+    ),
+]
+"""``SOURCE:TARGET`` or ``SOURCE:TARGET:ro``, as pyxis and apptainer take it."""
