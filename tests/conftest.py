@@ -46,7 +46,7 @@ spec:
   users:
     - {name: alice, uid: 2001}
   login: {serviceType: NodePort, nodePort: 30022}
-  slurmConf: {SlurmdTimeout: "20"}
+  slurmConf: {SlurmdTimeout: "20", PreemptType: preempt/qos, PreemptMode: REQUEUE}
 ---
 apiVersion: sunk.dev/v1alpha1
 kind: NodeSet
