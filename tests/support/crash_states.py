@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -152,7 +152,7 @@ class _Folder:
     def possible(self) -> Iterator[dict[str, _Node]]:
         """Which names it may have after a crash: any subset of what is not durable, in order."""
         seen = []
-        for chosen in itertools.product((False, True), repeat=len(self.pending)):
+        for chosen in itertools.product((True, False), repeat=len(self.pending)):
             names = dict(self.durable)
             for take, change in zip(chosen, self.pending, strict=True):
                 if take:
@@ -271,28 +271,31 @@ def _trees(folder: _Folder) -> Iterator[Tree]:
 
 
 def crash_states(
-    operations: Sequence[Operation], since: int = 0
+    operations: Sequence[Operation], after: Collection[str] = (), skip: int = 0
 ) -> Iterator[tuple[Sequence[Operation], Tree]]:
-    """Yield each tree that a crash may leave at any moment after `since` operations.
+    """Yield each tree that a crash may leave, once after the same promises.
 
-    The same tree after the same promises comes once.
+    Args:
+        operations: a recorded run.
+        after: verbs after which a crash is looked at; empty: at every moment.
+        skip: look at nothing before so many syncs are done.
 
     Yields:
         The operations done so far, and a tree.
     """
     disk = Disk()
-    seen: set[str] = set()
-    marks = -1
+    seen: set[tuple[int, str]] = set()
+    syncs = marks = 0
     for done in range(len(operations) + 1):
+        verb = operations[done - 1].verb if done else ""
         if done:
             disk.do(operations[done - 1])
-        if done < since:
+        syncs += verb.startswith("sync")
+        marks += verb == "mark"
+        if syncs < skip or (after and verb not in after):
             continue
-        now = sum(one.verb == "mark" for one in operations[:done])
-        if now != marks:
-            marks, seen = now, set()
         for tree in disk.crashed():
-            key = repr(_sorted(tree))
+            key = (marks, repr(_sorted(tree)))
             if key not in seen:
                 seen.add(key)
                 yield operations[:done], tree
