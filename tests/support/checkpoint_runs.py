@@ -39,7 +39,7 @@ def on_ranks(size: int, act: Callable[[ThreadRank], Any]) -> list[Any]:
             results[rank.rank] = act(rank)
         except threading.BrokenBarrierError as exc:
             results[rank.rank] = exc
-        except Exception as exc:  # a rank that fails here would leave the others waiting
+        except Exception as exc:  # noqa: BLE001 - a rank that ends would leave the others waiting
             results[rank.rank] = exc
             if not isinstance(exc, CheckpointError):
                 rank.leave()
@@ -125,4 +125,3 @@ def promised(done: Sequence[Operation]) -> tuple[int | None, int | None]:
         if one.verb == "make_folder" and one.path.startswith("step_")
     ]
     return durable, max(begun, default=None)
-

@@ -140,7 +140,6 @@ class _Folder:
     now: dict[str, _Node] = field(default_factory=dict)
     pending: list[Mapping[str, _Node | None]] = field(default_factory=list)
 
-
     def apply(self, change: Mapping[str, _Node | None]) -> None:
         self.pending.append(change)
         _apply(self.now, change)
