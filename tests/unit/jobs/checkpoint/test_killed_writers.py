@@ -27,5 +27,5 @@ def test_whoever_is_killed_wherever_the_next_attempt_loads_a_whole_state_and_sav
     assert said["wrong"] == []
     # Rank 0 commits, the others write: none of these points must get lost from the enumeration.
     assert len(said["deaths"]) == ranks
-    assert said["deaths"][0] >= 55
+    assert said["deaths"][0] >= 50
     assert min(said["deaths"]) >= 5
