@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, fabric, lint, placement, resync
+from tests.bench import bridge, checkpoint, fabric, lint, placement, resync
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -227,6 +227,7 @@ def main() -> int:
     if not options.bridge and not options.fabric:
         take(placement.figures())
         take(lint.figures())
+        take(checkpoint.figures())
         take(slurm_clients())
         take(starts())
     if not options.fabric:
