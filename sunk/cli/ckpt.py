@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sunk.cli import complete, exits
-from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.errors import EnvironmentFault, InputError, SunkError
+from sunk_jobs.checkpoint import lock, proofs, survey, writing
 from sunk_jobs.checkpoint.errors import Locked
 from sunk_jobs.checkpoint.files import Files
+from sunk_jobs.checkpoint.lock import Holder
 from sunk_jobs.checkpoint.manifest import Manifest, step_name
 from sunk_jobs.checkpoint.reading import Damage
 from sunk_jobs.checkpoint.retention import KEEP_MIN, Retention
-
-if TYPE_CHECKING:
-    from sunk_jobs.checkpoint import lock, proofs, survey, writing
-    from sunk_jobs.checkpoint.lock import Holder
-    from sunk_jobs.checkpoint.survey import Action, Survey
-else:
-    lock = Later("sunk_jobs.checkpoint.lock")
-    proofs = Later("sunk_jobs.checkpoint.proofs")
-    survey = Later("sunk_jobs.checkpoint.survey")
-    writing = Later("sunk_jobs.checkpoint.writing")
+from sunk_jobs.checkpoint.survey import Action, Survey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,8 +65,7 @@ def verify(
     folder: FolderArgument,
     step: Annotated[
         int | None,
-        typer.Option(
-            "--step",
+        typer.Argument(
             metavar="STEP",
             help="Only this checkpoint [default: all].",
             autocompletion=complete.checkpoints,
@@ -92,7 +83,7 @@ def verify(
     For example:
 
     - `sunk ckpt verify ckpt`
-    - `sunk ckpt verify ckpt --step 1200 --output json`
+    - `sunk ckpt verify ckpt 1200 --output json`
     """
     found = _look(folder, digests=True, step=step)
     rows = [_row(found, at, "PASS", "FAIL") for at in found.checkpoints]
@@ -161,7 +152,7 @@ def gc(
     keep_every: Annotated[
         int | None,
         typer.Option(
-            "--keep-every", metavar="STEPS", min=1, help="With --keep: keep multiples of this."
+            "--keep-every", metavar="STEPS", min=1, help="With --keep: keep multiples of this too."
         ),
     ] = None,
     damaged: Annotated[
@@ -175,7 +166,8 @@ def gc(
     """Delete what dead attempts left behind and, with --keep, old checkpoints.
 
     Without --delete says what would be deleted, and changes nothing. With it, takes the folder's
-    lock, and is refused while a job has it. A damaged checkpoint counts for nothing in --keep.
+    lock, and is refused while a job has it. With --keep it reads every byte first: a damaged
+    checkpoint counts for nothing.
 
     Exit codes: 0 done, or said; 1 a job has the folder; 2 there is no such folder, or a wrong
     option.

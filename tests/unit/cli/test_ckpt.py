@@ -68,8 +68,8 @@ def test_verify_reads_every_byte(folder, capsys):
     code, rows = ask(capsys, "verify", folder)
     assert (code, [row["state"] for row in rows]) == (1, ["FAIL", "PASS"])
     assert rows[0]["reason"] == "r00000.state does not have its digest"
-    assert ask(capsys, "verify", folder, "--step", "10")[0] == 0
-    assert ask(capsys, "verify", folder, "--step", "15")[0] == 2
+    assert ask(capsys, "verify", folder, "10")[0] == 0
+    assert ask(capsys, "verify", folder, "15")[0] == 2
     assert ask(capsys, "verify", folder / "none")[0] == 2
 
 
