@@ -36,6 +36,7 @@ _REFUSED_BY_MACHINE = {
 COMMANDS = (
     Lazy(name="bridge", module="sunk.cli.bridge", help="Keep Slurm and Kubernetes in agreement."),
     Lazy(name="bundle", module="sunk.cli.bundle", help="All for an install without a way out."),
+    Lazy(name="ckpt", module="sunk.cli.ckpt", help="Checkpoints of a run: whole, damaged, old."),
     Lazy(name="cluster", module="sunk.cli.cluster", help="Slurm clusters: ready, or why not."),
     Lazy(name="demo", module="sunk.cli.demo", help="From nothing to a checked MPI result."),
     Lazy(name="doctor", module="sunk.cli.doctor", help="Say what is missing, and what mends it."),

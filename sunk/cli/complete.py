@@ -19,6 +19,8 @@ import yaml
 from sunk import settings
 from sunk.local.layout import Layout, cluster_layout, nodes
 from sunk.resources import data_folder
+from sunk_jobs.checkpoint.files import Files
+from sunk_jobs.checkpoint.reading import steps_in
 
 VARIABLE = "_SUNK_COMPLETE"
 """Set by the scripts of ``--show-completion`` when a shell asks."""
@@ -71,6 +73,12 @@ def jobs(context: typer.Context) -> list[tuple[str, str]]:
     """Return the numbers of the jobs with a run folder, newest first, and their folders' names."""
     root = _folder(context, "run_dir") or Path.home() / "sunk-runs"
     return list(_submitted(root))[:_MOST_RUNS]
+
+
+def checkpoints(context: typer.Context) -> list[str]:
+    """Return the steps of the checkpoints in the folder that was typed, newest first."""
+    folder = _folder(context, "folder")
+    return [] if folder is None else [str(step) for step in steps_in(Files(), folder)]
 
 
 def _submitted(root: Path) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ from sunk.model.kube import POD, Pod
 from sunk.model.slurm import NOT_RESPONDING, NodeName, NodeState
 from sunk.progress import Silent
 from sunk.wiring import local as wiring
-from tests.bench import bridge, fabric, fleet, lint, placement, programs, resync
+from tests.bench import bridge, checkpoint, fabric, fleet, lint, placement, programs, resync
 from tests.bench.figure import Figure
 from tests.support.cluster import RunningSite, bring_up, local_settings
 from tests.support.eventually import eventually
@@ -232,6 +232,7 @@ def main() -> int:
         take(placement.figures())
         take(lint.figures())
         take(programs.figures(slurm_rootfs()))
+        take(checkpoint.figures())
         take(slurm_clients())
         take(starts())
     if not options.fabric:

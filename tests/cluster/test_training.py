@@ -16,7 +16,13 @@ from sunk.model.kube import POD
 from sunk.model.slurm import JobId, JobState
 from sunk.wellknown import LOGIN_POD, TORCH_FOLDER
 from sunk.wiring import local as wiring
-from tests.support.cluster import RunningSite, kill_in_pod, local_settings, reporter
+from tests.support.cluster import (
+    RunningSite,
+    kill_in_pod,
+    local_settings,
+    processes_in_pod,
+    reporter,
+)
 from tests.support.eventually import eventually
 from tests.support.examples import profile
 
@@ -119,11 +125,14 @@ def pod_deleted(training: Training) -> None:
 
 
 def kubernetes_node_killed(training: Training) -> None:
+    """Power is lost, and is back once Kubernetes has noticed; slurmctld may be hit as well."""
     site = training.site
-    lost = site.pod(training.workers()[0]).node
+    control = site.pod("slurmctld-0").node
+    hit = {site.pod(one).node for one in training.workers()}
+    lost = next(iter(sorted(hit - {control})), control)
     assert lost is not None
     site.local.kill_node(lost)
-    eventually(lambda: site.slurm.job(training.job).restart_count == 1, 120)
+    eventually(lambda: not all(one.ready for one in site.kube.nodes()), 60)
     told = reporter()
     site.local.start_node(lost, wiring.node_parts(wiring.ensure_software(local_settings(), told)))
 
@@ -131,7 +140,9 @@ def kubernetes_node_killed(training: Training) -> None:
 def batch_shell_killed(training: Training) -> None:
     """Nobody is left who could requeue it: its user does."""
     site = training.site
-    kill_in_pod(site.pod(training.workers()[0]), "slurm_script")
+    pods = [site.pod(one) for one in training.workers()]
+    (host,) = [pod for pod in pods if processes_in_pod(pod, "slurm_script")]
+    kill_in_pod(host, "slurm_script")
     eventually(lambda: site.slurm.job(training.job).ended, 60)
     assert site.slurm.job(training.job).state is JobState.FAILED
     site.run("scontrol", "requeue", str(training.job))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sunk_jobs.checkpoint.errors import FormatError, Locked
 from sunk_jobs.checkpoint.files import Files, read_whole, write_durably
-from sunk_jobs.checkpoint.manifest import LOCK, trash_name
+from sunk_jobs.checkpoint.manifest import LOCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +71,8 @@ def take(files: Files, folder: Path, me: Holder, gone: Gone | None = None) -> No
             if found == me:  # a network file system may do it and yet say that it exists
                 return
             if found is not None:
-                if gone is None or not gone(found):
-                    raise Locked(f"take {folder / LOCK}: held by {found}, not proved to be gone")
-                _set_aside(files, folder, found, me)
+                _succeed(files, draft, found, me, gone)
+                return
     finally:
         with contextlib.suppress(OSError):  # a leftover that the clean-up removes
             files.unlink(draft)
@@ -94,18 +93,18 @@ def holds(files: Files, folder: Path, me: Holder) -> bool:
         return False
 
 
-def holder_of(files: Files, folder: Path) -> Holder | None:
-    """Return who has the lock; None when nobody has.
+def holder_of(files: Files, folder: Path, name: str = LOCK) -> Holder | None:
+    """Return who has the lock (or another of its files); None when nobody has.
 
     Raises:
         Locked: there is a lock, and what it says cannot be read.
     """
     try:
-        return load_holder(read_whole(files, folder / LOCK))
+        return load_holder(read_whole(files, folder / name))
     except FileNotFoundError:
         return None
     except FormatError as exc:
-        raise Locked(f"take {folder / LOCK}: {exc}") from exc
+        raise Locked(f"take {folder / name}: {exc}") from exc
 
 
 def load_holder(raw: bytes) -> Holder:
@@ -135,19 +134,31 @@ def _linked(files: Files, draft: Path, lock: Path) -> bool:
     return True
 
 
-def _set_aside(files: Files, folder: Path, judged: Holder, me: Holder) -> None:
-    """Take away the lock that was judged, and no other."""
-    aside = folder / trash_name(LOCK, me.nonce)
-    try:
-        files.rename(folder / LOCK, aside)
-    except FileNotFoundError:
-        return
-    try:
-        moved = load_holder(read_whole(files, aside))
-        if moved != judged:
-            # Somebody was faster and has a lock of its own: back with it.
-            with contextlib.suppress(FileExistsError):
-                files.link(aside, folder / LOCK)
-            raise Locked(f"take {folder / LOCK}: held by {moved}, who was faster")
-    finally:
-        files.unlink(aside)
+def _succeed(files: Files, draft: Path, dead: Holder, me: Holder, gone: Gone | None) -> None:
+    """Put our lock in the place of a dead holder's, as the only one that may.
+
+    Of many that judge the same lock, the one that makes the claim on it may replace it. If that one
+    died before it did, its claim can be claimed in turn. Claims are removed after the lock was
+    replaced, so whoever makes one later sees another lock than the one it judged.
+    """
+    folder = draft.parent
+    lock, claims, last = folder / LOCK, list[Path](), dead
+    while True:
+        if gone is None or not gone(last):
+            raise Locked(f"take {lock}: held by {last}, not proved to be gone")
+        claims.append(folder / f".{LOCK}-after-{last.nonce}")
+        if _linked(files, draft, claims[-1]):
+            break
+        other = holder_of(files, folder, claims[-1].name)
+        if other == me:  # as above
+            break
+        if other is None:
+            raise Locked(f"take {lock}: another attempt was faster")
+        last = other
+    if holder_of(files, folder) != dead:
+        files.unlink(claims[-1])
+        raise Locked(f"take {lock}: another attempt was faster")
+    files.rename(draft, lock)
+    for claim in claims:
+        with contextlib.suppress(FileNotFoundError):
+            files.unlink(claim)

@@ -6,6 +6,7 @@ Each takes the lock's `Holder` and answers True only if it is proved to be gone;
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -48,6 +49,22 @@ def process_started(pid: int, proc: Path = Path("/proc")) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return int(text.rpartition(")")[2].split()[_START_TIME])
+
+
+def this_process(*, run_id: str, job_id: str, attempt: int, taken: str, nonce: str) -> Holder:
+    """Return this process as the holder of a lock; see `Holder`."""
+    pid = os.getpid()
+    return Holder(
+        run_id=run_id,
+        job_id=job_id,
+        attempt=attempt,
+        host=host_name(),
+        boot_id=boot_id(),
+        pid=pid,
+        process_started=process_started(pid) or 0,
+        taken=taken,
+        nonce=nonce,
+    )
 
 
 def gone_from_here(holder: Holder, proc: Path = Path("/proc")) -> bool:

@@ -29,10 +29,17 @@ from sunk_jobs.checkpoint.manifest import (
 
 @dataclass(frozen=True)
 class Damage:
-    """Why a checkpoint is not whole."""
+    """Why a checkpoint is not whole.
+
+    Attributes:
+        step: which one.
+        reason: what is wrong.
+        certain: what was read is wrong; False: it could not be read, which may pass.
+    """
 
     step: int
     reason: str
+    certain: bool = True
 
     def __str__(self) -> str:
         return f"{step_name(self.step)}: {self.reason}"
@@ -171,8 +178,7 @@ def intact_manifest(
     manifest = read_manifest(files, folder, step)
     if isinstance(manifest, Damage):
         return manifest
-    problem = shards_problem(files, folder / step_name(step), manifest.files, digests=digests)
-    return manifest if problem is None else Damage(step, problem)
+    return damage_of(files, folder, step, manifest.files, digests=digests) or manifest
 
 
 def read_manifest(files: Files, folder: Path, step: int) -> Manifest | Damage:
@@ -182,29 +188,31 @@ def read_manifest(files: Files, folder: Path, step: int) -> Manifest | Damage:
         manifest = load_manifest(raw.decode())
     except FileNotFoundError:
         return Damage(step, f"{MANIFEST} is not there")
-    except (OSError, UnicodeDecodeError, FormatError) as exc:
+    except OSError as exc:
+        return Damage(step, f"{MANIFEST}: {exc.strerror}", certain=False)
+    except (UnicodeDecodeError, FormatError) as exc:
         return Damage(step, str(exc))
     if manifest.step != step:
         return Damage(step, f"{MANIFEST} is of step {manifest.step}")
     return manifest
 
 
-def shards_problem(
-    files: Files, folder: Path, shards: Sequence[ShardFile], *, digests: bool
-) -> str | None:
+def damage_of(
+    files: Files, folder: Path, step: int, shards: Sequence[ShardFile], *, digests: bool
+) -> Damage | None:
     """Return what is wrong with the first damaged shard; None if all are as the manifest says."""
     for one in shards:
-        path = folder / one.file
+        path = folder / step_name(step) / one.file
         try:
             size_bytes = files.size_bytes(path)
             if size_bytes != one.size_bytes:
-                return f"{one.file} has {size_bytes} of {one.size_bytes} bytes"
+                return Damage(step, f"{one.file} has {size_bytes} of {one.size_bytes} bytes")
             if digests and digest_of(files, path).sha256 != one.sha256:
-                return f"{one.file} does not have its digest"
+                return Damage(step, f"{one.file} does not have its digest")
         except FileNotFoundError:
-            return f"{one.file} is not there"
+            return Damage(step, f"{one.file} is not there")
         except OSError as exc:
-            return f"{one.file}: {exc.strerror}"
+            return Damage(step, f"{one.file}: {exc.strerror}", certain=False)
     return None
 
 
@@ -224,6 +232,5 @@ def _agreed(
     if isinstance(manifest, Damage):
         return manifest
     share = manifest.files[group.rank :: group.size]
-    problem = shards_problem(files, folder / step_name(step), share, digests=digests)
-    problems = [one for one in group.all_gather(problem) if one is not None]
-    return Damage(step, problems[0]) if problems else manifest
+    mine = damage_of(files, folder, step, share, digests=digests)
+    return next((one for one in group.all_gather(mine) if one is not None), manifest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from sunk_jobs.checkpoint.files import Files
 from sunk_jobs.checkpoint.group import Alone, Group
 from sunk_jobs.checkpoint.lock import Gone, Holder
 from sunk_jobs.checkpoint.manifest import About, Manifest, checked_job_id, step_name
-from sunk_jobs.checkpoint.proofs import boot_id, host_name, process_started
+from sunk_jobs.checkpoint.proofs import this_process
 from sunk_jobs.checkpoint.reading import Checkpoint, Damage
 from sunk_jobs.checkpoint.retention import Retention, superseded
 from sunk_jobs.checkpoint.shards import Allocate, Arena, Shards
@@ -141,7 +141,7 @@ class Store:
         self._arena = Arena(self._options.allocate)
         self._pending: Pending | None = None
         self._failures = 0
-        me = self._group.broadcast(_myself(run_id, job_id, attempt, self._options))
+        me = self._group.broadcast(self._myself(run_id, job_id, attempt))
         self._place = Place(
             files=self._options.files,
             folder=folder,
@@ -261,6 +261,15 @@ class Store:
             if self._group.rank == 0:
                 lock.release(self._place.files, self.folder, self._place.me)
 
+    def _myself(self, run_id: str, job_id: str, attempt: int) -> Holder:
+        return this_process(
+            run_id=run_id,
+            job_id=checked_job_id(job_id),
+            attempt=attempt,
+            taken=self._options.now(),
+            nonce=self._options.nonce(),
+        )
+
     def _opened(self, gone: Gone | None) -> CheckpointError | None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -295,11 +304,12 @@ class Store:
         old = group.broadcast(self._superseded() if group.rank == 0 else [])
         if not old:
             return
-        place, name = self._place, step_name(newest.step)
+        files, folder = self._place.files, self.folder
         share = newest.files[group.rank :: group.size]
-        problem = reading.shards_problem(place.files, self.folder / name, share, digests=True)
-        if not group.any(problem is not None) and group.rank == 0:
-            writing.retire(place, [step_name(step) for step in old])
+        damage = reading.damage_of(files, folder, newest.step, share, digests=True)
+        if not group.any(damage is not None) and group.rank == 0:
+            with contextlib.suppress(OSError):  # what is left is trash, for the clean-up
+                writing.retire(files, folder, list(map(step_name, old)), self._place.nonce())
 
     def _superseded(self) -> list[int]:
         files, folder = self._place.files, self.folder
@@ -326,18 +336,3 @@ def _copied(own: Shards, arena: Arena) -> Shards:
         raise problem
 
     return {"failed": fail}
-
-
-def _myself(run_id: str, job_id: str, attempt: int, options: Options) -> Holder:
-    pid = os.getpid()
-    return Holder(
-        run_id=run_id,
-        job_id=checked_job_id(job_id),
-        attempt=attempt,
-        host=host_name(),
-        boot_id=boot_id(),
-        pid=pid,
-        process_started=process_started(pid) or 0,
-        taken=options.now(),
-        nonce=options.nonce(),
-    )

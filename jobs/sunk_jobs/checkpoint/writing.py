@@ -195,7 +195,8 @@ def _commit(place: Place, draft: Path, manifest: Manifest) -> Manifest:
     _still_ours(place)
     done = _publish(place, draft, manifest)
     files.sync_folder(folder)
-    move_latest(place, step_name(manifest.step))
+    with contextlib.suppress(OSError):  # a file system may have no symbolic links
+        point_latest(files, folder, step_name(manifest.step), place.nonce())
     return done
 
 
@@ -210,9 +211,10 @@ def _publish(place: Place, draft: Path, manifest: Manifest) -> Manifest:
     else:
         return manifest
     there = intact_manifest(place.files, place.folder, manifest.step)
+    if isinstance(there, Damage) and not there.certain:
+        raise SaveFailed(f"{target} exists and cannot be read: {there.reason}")
     if isinstance(there, Damage):
-        aside = damaged_name(target.name, place.nonce())
-        place.files.rename(target, place.folder / aside)
+        set_aside(place.files, place.folder, target.name, place.nonce())
         place.files.rename(draft, target)
         return manifest
     if not there.same_state(manifest):
@@ -221,26 +223,25 @@ def _publish(place: Place, draft: Path, manifest: Manifest) -> Manifest:
     return there
 
 
-def move_latest(place: Place, name: str) -> None:
-    """Let `latest` lead to a checkpoint that is durable; a file system without links has none."""
-    draft = place.folder / f".{LATEST}-{place.nonce()}"
-    with contextlib.suppress(OSError):
-        place.files.symlink(draft, name)
-        place.files.rename(draft, place.folder / LATEST)
+def set_aside(files: Files, folder: Path, name: str, nonce: str) -> None:
+    """Take a damaged checkpoint out of the way, for a person to look at."""
+    files.rename(folder / name, folder / damaged_name(name, nonce))
 
 
-def retire(place: Place, names: Sequence[str]) -> None:
-    """Delete checkpoints: out of sight first, durably, then their files.
+def point_latest(files: Files, folder: Path, name: str, nonce: str) -> None:
+    """Let `latest` lead to a checkpoint, which is durable."""
+    draft = folder / f".{LATEST}-{nonce}"
+    files.symlink(draft, name)
+    files.rename(draft, folder / LATEST)
 
-    What is left where the file system refuses is trash, which the next clean-up removes.
-    """
-    files, folder = place.files, place.folder
+
+def retire(files: Files, folder: Path, names: Sequence[str], nonce: str) -> None:
+    """Delete checkpoints: out of sight first, durably, then their files."""
     moved = []
-    with contextlib.suppress(OSError):
-        for name in names:
-            aside = folder / trash_name(name, place.nonce())
-            files.rename(folder / name, aside)
-            moved.append(aside)
-        files.sync_folder(folder)
-        for aside in moved:
-            remove_tree(files, aside)
+    for name in names:
+        aside = folder / trash_name(name, nonce)
+        files.rename(folder / name, aside)
+        moved.append(aside)
+    files.sync_folder(folder)
+    for aside in moved:
+        remove_tree(files, aside)

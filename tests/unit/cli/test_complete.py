@@ -58,7 +58,17 @@ def offered(line: str, home: Path) -> list[str]:
         (
             "sunk ",
             [
-                *("bridge", "bundle", "cluster", "demo", "doctor", "fabric", "job", "local"),
+                *(
+                    "bridge",
+                    "bundle",
+                    "ckpt",
+                    "cluster",
+                    "demo",
+                    "doctor",
+                    "fabric",
+                    "job",
+                    "local",
+                ),
                 *("node", "plan", "profile", "topology", "version"),
             ],
         ),
@@ -79,6 +89,13 @@ def offered(line: str, home: Path) -> list[str]:
 )
 def test_bash_is_offered(line, words, state):
     assert offered(line, state) == words
+
+
+def test_steps_of_the_folder_that_was_typed_are_offered(tmp_path):
+    for step in (20, 1200):
+        (tmp_path / "ckpt" / f"step_{step:08d}").mkdir(parents=True)
+    assert offered(f"sunk ckpt verify {tmp_path}/ckpt ", tmp_path) == ["1200", "20"]
+    assert offered(f"sunk ckpt verify {tmp_path}/none ", tmp_path) == []
 
 
 def test_contexts_come_from_the_named_file_and_never_from_the_environment(tmp_path):
