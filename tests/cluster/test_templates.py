@@ -26,7 +26,7 @@ JOBS: dict[str, tuple[tuple[str, ...], str]] = {
         "COMPLETED",
     ),
     "torch-bandwidth": (
-        (*TWO, "program=[-m, sunk_jobs.torch_collectives, --max-bytes, 64K]"),
+        (*TWO, "program=[-m, sunk_jobs.torch_collectives, --sizes, '8,64K', --samples, '3']"),
         '"schema": "sunk.dev/torch_collectives/v1"',
     ),
     "torchrun-ddp": (
