@@ -89,19 +89,19 @@ TEMPLATES = (
         name="torch-bandwidth",
         summary="collectives of torch, measured and checked",
         form=TorchBandwidthParameters,
-        tried=Tried.STUB,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="torchrun-ddp",
         summary="data-parallel training that saves and starts again",
         form=DdpParameters,
-        tried=Tried.STUB,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="fsdp2",
         summary="sharded training that saves and starts again",
         form=Fsdp2Parameters,
-        tried=Tried.STUB,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="deepspeed",
@@ -131,13 +131,13 @@ TEMPLATES = (
         name="array-sweep",
         summary="one program with many settings, as a job array",
         form=ArraySweepParameters,
-        tried=Tried.SLURM,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="data-preparation",
         summary="inputs made into shards by many CPU tasks",
         form=DataPreparationParameters,
-        tried=Tried.SLURM,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="interactive",
@@ -151,7 +151,7 @@ TEMPLATES = (
         name="health-gate",
         summary="every node reports on itself; those that differ are named",
         form=HealthGateParameters,
-        tried=Tried.SLURM,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="singleton-chain",
