@@ -211,6 +211,21 @@ def test_of_many_that_take_a_dead_holders_folder_at_once_one_gets_it(tmp_path):
     assert (len(got), len(refused)) == (1, 7)
 
 
+def test_one_that_judged_a_lock_which_was_replaced_meanwhile_is_refused(tmp_path):
+    opened(tmp_path / "ckpt")
+    quick = []
+
+    def slow(_):
+        quick.append(opened(tmp_path / "ckpt", attempt=1, gone=lambda _: True))
+        return True
+
+    with pytest.raises(Locked, match="another attempt was faster"):
+        opened(tmp_path / "ckpt", attempt=2, gone=slow)
+    assert [one.name for one in (tmp_path / "ckpt").iterdir()] == ["LOCK"]
+    quick[0].save(1, {"state": b"x"})
+    quick[0].close()
+
+
 def test_a_lock_that_says_nothing_is_held(tmp_path):
     (tmp_path / "LOCK").write_text("{}")
     with pytest.raises(Locked, match="does not say whose it is"):
