@@ -6,6 +6,7 @@
     ├─ ConfigError            a wrong or missing setting; names the key and where it came from
     ├─ InputError             text somebody wrote: hostlist, quantity, manifest
     ├─ EnvironmentFault       this machine lacks something: root, a program, space
+    ├─ JobEnded               a job ended without the result that it was to give
     ├─ CommandError           a program we started failed: argv, exit status, last lines
     └─ RemoteError            another system answered badly or not at all
        ├─ Unreachable         no answer (transient)
@@ -62,6 +63,22 @@ class CommandError(SunkError):
         self.argv = argv
         self.status = status
         self.output = output
+
+
+class JobEnded(SunkError):
+    """A job ended without the result that it was to give.
+
+    Attributes:
+        state: Slurm's word for how it ended, such as ``CANCELLED`` or ``NODE_FAIL``.
+        exit_code: of the job; None when that is not known.
+    """
+
+    def __init__(
+        self, message: str, *, state: str, exit_code: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.state = state
+        self.exit_code = exit_code
 
 
 class RemoteError(SunkError):

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sunk.errors import InputError
 from sunk.toolkit.parameters import JobParameters
+from sunk.toolkit.parameters.calling import CallParameters
 from sunk.toolkit.parameters.first import (
     HealthGateParameters,
     HelloParameters,
@@ -50,6 +51,7 @@ class Template:
         tried: on what it was run.
         needs_programs: its ranks run programs of `sunk_jobs`, copied beside the script.
         batch: its script is for sbatch; otherwise a person runs it on a login node.
+        folder: where it lies below ``templates/``.
     """
 
     name: str
@@ -58,11 +60,21 @@ class Template:
     tried: Tried
     needs_programs: bool = True
     batch: bool = True
+    folder: str = "sbatch"
 
     @property
     def file(self) -> str:
         """Path below ``templates/``."""
-        return f"sbatch/{self.name}.sbatch.j2"
+        return f"{self.folder}/{self.name}.sbatch.j2"
+
+
+CALL = Template(
+    name="call",
+    summary="functions of a Python program; submitted by sunk.Executor alone",
+    form=CallParameters,
+    tried=Tried.SLURM,
+    folder="python",
+)
 
 
 TEMPLATES = (

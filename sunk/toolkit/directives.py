@@ -7,6 +7,7 @@ its words go, what happens at its end, where its nodes should be, and what it wa
 from __future__ import annotations
 
 from sunk.toolkit.parameters import JobParameters, PlacedParameters, SavingParameters
+from sunk.toolkit.parameters.calling import CallParameters
 from sunk.toolkit.parameters.many import ArraySweepParameters, DataPreparationParameters
 from sunk.toolkit.parameters.serving import VllmParameters
 from sunk.toolkit.parameters.training import SingletonChainParameters
@@ -56,7 +57,7 @@ def _ending(parameters: JobParameters) -> tuple[Directive, ...]:
         return (("no-requeue", None), ("signal", f"B:USR1@{parameters.drain_seconds}"))
     if isinstance(parameters, ArraySweepParameters):
         return (("open-mode", "append"), ("requeue", None))
-    if isinstance(parameters, DataPreparationParameters) and parameters.requeue:
+    if isinstance(parameters, CallParameters | DataPreparationParameters) and parameters.requeue:
         return (("open-mode", "append"), ("requeue", None))
     return (("no-requeue", None),)
 
@@ -67,8 +68,8 @@ def _placing(parameters: JobParameters, shape: Shape) -> tuple[Directive, ...]:
         found.append(("switches", f"{shape.switches}@{parameters.switch_wait}"))
     if shape.segment is not None:
         found.append(("segment", str(shape.segment)))
-    if shape.elements is not None and isinstance(parameters, ArraySweepParameters):
-        at_once = min(parameters.at_once, shape.elements)
+    if shape.elements is not None:
+        at_once = min(getattr(parameters, "at_once", shape.elements), shape.elements)
         found.append(("array", f"0-{shape.elements - 1}%{at_once}"))
     return tuple(found)
 

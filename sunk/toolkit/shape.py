@@ -95,7 +95,7 @@ def shape_of(parameters: JobParameters, profile: ClusterProfile | None = None) -
         close_nodes=close,
         container=_container(parameters, profile),
         modules=() if profile is None else profile.modules,
-        elements=len(parameters.elements) if isinstance(parameters, ArraySweepParameters) else None,
+        elements=parameters.array_size,
     )
 
 

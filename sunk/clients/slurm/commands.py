@@ -7,7 +7,8 @@ character that stands in none of them; the commands' tables for people are never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -25,9 +26,15 @@ from sunk.errors import (
 from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
 
 SYSTEM = "slurm"
+Key = tuple[JobId, int | None]
+"""A job, or an element of an array by its index."""
 _SECONDS = 60.0
 _SEPARATOR = "\x1f"
 _SACCT = ("JobIDRaw", "State", "ExitCode", "NodeList", "JobName", "User", "Account", "Partition")
+_KEPT = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT"})
+"""Variables that say which Slurm is meant, not what a job is like."""
+_AT_ONCE = 1000
+"""Jobs that one command is asked for: its arguments must stay below 128 KiB."""
 _UNREACHABLE = (
     "Unable to contact slurm controller",
     "Connection refused",
@@ -72,14 +79,17 @@ class SlurmCommands:
     def submit(self, script: Path, folder: Path) -> JobId:
         """Submit a script to run in `folder`, and return the job's number.
 
-        ``SBATCH_*`` variables are taken out: they would silently win over the script.
+        ``SBATCH_*`` variables are taken out: they would silently win over the script. So are
+        ``SLURM_*`` ones, which a job hands down to what is submitted in it.
 
         Raises:
             Rejected: Slurm refused the job; the message is Slurm's.
             Unreachable: no controller answers.
         """
         hidden: dict[str, str | None] = {
-            name: None for name in self._environment() if name.startswith("SBATCH_")
+            name: None
+            for name in self._environment()
+            if name.startswith(("SBATCH_", "SLURM_")) and name not in _KEPT
         }
         done = self._ask(
             f"submit {script}",
@@ -121,6 +131,67 @@ class SlurmCommands:
         if not found:
             _unknown(job_id)
         return tuple(found[index] for index in sorted(found, key=lambda index: index or 0))
+
+    def jobs(self, wanted: Iterable[Key]) -> dict[Key, Job]:
+        """Return what is known of many jobs and elements of arrays; others are unknown.
+
+        squeue is asked once for all of them, sacct once for those that squeue does not know any
+        more or calls ended. Where sacct does not answer, squeue's word stands alone.
+
+        Raises:
+            Unreachable: slurmctld does not answer: nothing is known of any of them.
+        """
+        keys = sorted(wanted, key=lambda key: (key[0], -1 if key[1] is None else key[1]))
+        found = self._many_queued({job_id for job_id, _ in keys})
+        rest = {key for key in keys if key not in found or found[key].state in TERMINAL_STATES}
+        # Where accounting is off or away, what squeue does not know stays unknown.
+        with suppress(CommandError, Unreachable):
+            accounted = self._many_accounted({job_id for job_id, _ in rest})
+            found |= {key: job for key, job in accounted.items() if key in rest}
+        return {key: found[key] for key in keys if key in found}
+
+    def cancel(self, job_id: JobId, element: int | None = None) -> None:
+        """Cancel a job, or one element of an array; one that has ended stays as it is.
+
+        Raises:
+            NotFound: slurmctld does not know it (any more).
+            Unauthorized: it is somebody else's.
+        """
+        name = str(job_id) if element is None else f"{job_id}_{element}"
+        self._ask(f"cancel job {name}", ("scancel", name))
+
+    def _many_queued(self, job_ids: Collection[JobId]) -> dict[Key, Job]:
+        form = _SEPARATOR.join(("%F", "%K", "%A", "%T", "%r", "%N", "%j", "%u", "%a", "%P"))
+        found: dict[Key, Job] = {}
+        for some in _batches(job_ids):
+            which = ("--noheader", "--array", f"--jobs={some}", "--states=all", f"--format={form}")
+            try:
+                done = self._ask("read jobs from slurmctld", ("squeue", *which))
+            except NotFound:
+                continue
+            for line in done.stdout.splitlines():
+                base, index, number, *rest = line.split(_SEPARATOR)
+                if is_number(base) and is_number(number) and len(rest) == 7:
+                    job = _job_from_squeue(JobId(int(number)), ("", *rest))
+                    key, job = _keyed(JobId(int(base)), index, job)
+                    found[key] = job
+        return found
+
+    def _many_accounted(self, job_ids: Collection[JobId]) -> dict[Key, Job]:
+        form = ",".join(("JobID", *_SACCT[1:]))
+        words = ("sacct", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}")
+        found: dict[Key, Job] = {}
+        for some in _batches(job_ids):
+            which = ("--allocations", "--array", f"--jobs={some}", f"--format={form}")
+            done = self._ask("read jobs from slurmdbd", (*words, *which))
+            for line in done.stdout.splitlines():
+                fields = line.split(_SEPARATOR)
+                base, _, index = fields[0].partition("_")
+                if is_number(base) and len(fields) == len(_SACCT) and "[" not in index:
+                    job = job_from_sacct(JobId(int(base)), fields)
+                    key, job = _keyed(JobId(int(base)), index, job)
+                    found[key] = job
+        return found
 
     def _queued_elements(self, job_id: JobId) -> Iterator[Job]:
         form = _SEPARATOR.join(("%F", "%K", "%T", "%r", "%N", "%j", "%u", "%a", "%P"))
@@ -254,6 +325,18 @@ def _job_from_squeue(job_id: JobId, words: Sequence[str]) -> Job:
 
 def _element(job: Job, array: JobId, index: int) -> Job:
     return replace(job, array_job_id=array, array_task_id=index)
+
+
+def _keyed(base: JobId, index: str, job: Job) -> tuple[Key, Job]:
+    if not is_number(index):
+        return (base, None), job
+    return (base, int(index)), _element(job, base, int(index))
+
+
+def _batches(job_ids: Collection[JobId]) -> Iterator[str]:
+    ordered = sorted(job_ids)
+    for at in range(0, len(ordered), _AT_ONCE):
+        yield ",".join(map(str, ordered[at : at + _AT_ONCE]))
 
 
 def _unknown(job_id: JobId) -> Job:

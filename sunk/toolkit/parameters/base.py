@@ -92,6 +92,11 @@ class JobParameters(BaseModel):
         """Ranks of the whole job."""
         return self.nodes * self.ranks_per_node
 
+    @property
+    def array_size(self) -> int | None:
+        """Elements of the job array; None for a job that is none."""
+        return None
+
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""
         for name, value in sorted(self.environment.items()):

@@ -45,6 +45,11 @@ class ArraySweepParameters(JobParameters):
         keys = list(self.grid)
         return [dict(zip(keys, one, strict=True)) for one in itertools.product(*self.grid.values())]
 
+    @property
+    def array_size(self) -> int:
+        """Elements of the job array."""
+        return len(self.elements)
+
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""
         yield from super().breaches()

@@ -38,12 +38,12 @@ def test_submitted_job_has_the_number_that_sbatch_prints(out):
     assert submit(Answers(sbatch=(0, out, ""))) == 7
 
 
-def test_sbatch_variables_are_taken_out_because_they_win_over_the_script():
+def test_variables_of_a_surrounding_job_and_those_that_win_over_the_script_are_taken_out():
     answers = Answers(sbatch=(0, "7", ""))
-    submit(answers, ["SBATCH_PARTITION", "PATH", "SLURM_CONF"])
+    submit(answers, ["SBATCH_PARTITION", "PATH", "SLURM_CONF", "SLURM_JOB_ID", "SLURM_MEM_PER_CPU"])
     argv, env = answers.calls[0]
     assert argv == ("sbatch", "--parsable", "--chdir=/r", "/r/job.sbatch")
-    assert env == {"SBATCH_PARTITION": None}
+    assert env == {"SBATCH_PARTITION": None, "SLURM_JOB_ID": None, "SLURM_MEM_PER_CPU": None}
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,70 @@ def test_array_that_nobody_knows_is_not_found():
     )
     with pytest.raises(NotFound, match="find job 7"):
         SlurmCommands(answers).elements(ID)
+
+
+def queued(base, index, number, state, nodes="w-0"):
+    return S.join([base, index, number, state, "None", nodes, "n", "alice", "default", "main"])
+
+
+def accounted(name, state, code="0:0"):
+    return S.join([name, state, code, "w-0", "n", "alice", "default", "main"])
+
+
+def test_many_jobs_are_asked_for_at_once_and_only_the_rest_of_accounting():
+    lines = [
+        queued("7", "N/A", "7", "RUNNING"),
+        queued("8", "0", "10", "RUNNING"),
+        queued("8", "1", "11", "PENDING", ""),
+        queued("8", "2", "12", "FAILED"),
+    ]
+    history = [accounted("8_2", "FAILED", "3:0"), accounted("8_0", "PREEMPTED")]
+    history += [accounted("9", "COMPLETED"), accounted("8_[4-9]", "PENDING")]
+    answers = Answers(squeue=(0, "\n".join(lines), ""), sacct=(0, "\n".join(history), ""))
+    wanted = [(JobId(7), None), *((JobId(8), index) for index in range(3)), (JobId(9), None)]
+    found = SlurmCommands(answers).jobs([*wanted, (JobId(10), None)])
+    assert {key: (job.state.value, job.exit_code) for key, job in found.items()} == {
+        (7, None): ("RUNNING", None),
+        (8, 0): ("RUNNING", None),
+        (8, 1): ("PENDING", None),
+        (8, 2): ("FAILED", 3),
+        (9, None): ("COMPLETED", 0),
+    }
+    assert [
+        next(word for word in argv if word.startswith("--jobs=")) for argv, _ in answers.calls
+    ] == ["--jobs=7,8,9,10", "--jobs=8,9,10"]
+
+
+def test_accounting_that_is_away_leaves_what_squeue_knows():
+    down = (1, "", "sacct: error: Slurm accounting storage is disabled")
+    answers = Answers(squeue=(0, queued("7", "N/A", "7", "FAILED"), ""), sacct=down)
+    found = SlurmCommands(answers).jobs([(ID, None), (JobId(8), None)])
+    assert {key: job.state.value for key, job in found.items()} == {(7, None): "FAILED"}
+
+
+def test_jobs_that_squeue_never_heard_of_are_asked_of_accounting():
+    unknown = (1, "", "slurm_load_jobs error: Invalid job id specified")
+    answers = Answers(squeue=unknown, sacct=(0, accounted("7", "COMPLETED"), ""))
+    found = SlurmCommands(answers).jobs([(ID, None)])
+    assert {key: job.state.value for key, job in found.items()} == {(7, None): "COMPLETED"}
+
+
+def test_silent_controller_means_that_nothing_is_known_and_accounting_is_not_asked():
+    gone = (1, "", "slurm_load_jobs error: Unable to contact slurm controller")
+    answers = Answers(squeue=gone)
+    with pytest.raises(Unreachable):
+        SlurmCommands(answers).jobs([(ID, None)])
+
+
+def test_ten_thousand_jobs_are_a_few_commands_of_bearable_length():
+    answers = Answers(squeue=(0, "", ""), sacct=(0, "", ""))
+    SlurmCommands(answers).jobs([(JobId(10_000_000 + one), None) for one in range(10_000)])
+    assert len(answers.calls) == 20
+    assert max(len(" ".join(argv)) for argv, _ in answers.calls) < 20_000
+
+
+@pytest.mark.parametrize(("element", "name"), [(None, "7"), (3, "7_3")])
+def test_cancel_names_the_job_or_the_element(element, name):
+    answers = Answers(scancel=(0, "", ""))
+    SlurmCommands(answers).cancel(ID, element)
+    assert [argv for argv, _ in answers.calls] == [("scancel", name)]
