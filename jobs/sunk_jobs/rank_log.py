@@ -6,18 +6,25 @@ torchrun ends with 1 whatever it was, and srun with 143 when it had to kill the 
 that means something (75 saved, 76 saved partially, 93 do not restart) leaves the file
 ``control/exit.<attempt>.<status>``, whichever rank it was.
 
+``logs/end.<rank>.<attempt>.json`` says when and where the rank ended, and with what: whoever looks
+for the first one to fail needs it, as most lines of logs have no time.
+
 Signals are passed on, and the program dies with this process. The exit status is the program's.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 USAGE = 2
 MEANINGS = (75, 76, 93)
@@ -40,6 +47,27 @@ def log_file(environment: Mapping[str, str]) -> Path:
 def exit_file(environment: Mapping[str, str], status: int) -> Path:
     """Return the file that says that a rank ended with a status."""
     return Path("control") / f"exit.{attempt(environment)}.{status}"
+
+
+def end_file(log: Path) -> Path:
+    """Return the file that says how the rank of a log ended."""
+    return log.with_name(f"end.{log.stem}.json")
+
+
+def end_of(environment: Mapping[str, str], status: int, now: float) -> dict[str, Any]:
+    """Return how a rank ended.
+
+    Args:
+        environment: of the rank; Slurm's name of the node stands in it.
+        status: exit status.
+        now: in s since the epoch.
+    """
+    return {
+        "rank": int(environment["RANK"]),
+        "node": environment.get("SLURMD_NODENAME") or socket.gethostname(),
+        "status": status,
+        "time": round(now, 3),
+    }
 
 
 def attempt(environment: Mapping[str, str]) -> int:
@@ -82,6 +110,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write("rank_log: no program: give a script, or -m and a module\n")
         return USAGE
     status = run(program, log)
+    end_file(log).write_text(json.dumps(end_of(os.environ, status, time.time())) + "\n")
     if status in MEANINGS:
         mark = exit_file(os.environ, status)
         mark.parent.mkdir(exist_ok=True)

@@ -6,9 +6,9 @@ The batch script calls it last and acts on the one line that it prints:
 - ``exclude=<hostlist>``: a successor that keeps off these nodes; with an empty list any nodes;
 - ``stop``: nothing more.
 
-The decision is a pure function of the status, of what earlier attempts came to
-(``record/ledger.jsonl``) and of the last committed step (``ckpt/step_*/MANIFEST.json``). Whatever
-the class: two restarts without a newer committed step are the end.
+The decision is a pure function of the status, of what the logs say, of what earlier attempts came
+to (``record/ledger.jsonl``) and of the last committed step (``ckpt/step_*/MANIFEST.json``).
+Whatever the class: two restarts without a newer committed step are the end.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from sunk_jobs.failure_evidence import Evidence, gather
+from sunk_jobs.failure_signs import Sign
+from sunk_jobs.hostlist import LITERAL
+
+NOTHING = Evidence(first=None)
 LEDGER = Path("record") / "ledger.jsonl"
 RESTARTS_WITHOUT_PROGRESS = 2
 _STEP = re.compile(r"step_(\d{1,18})")
@@ -36,6 +41,15 @@ class Class(StrEnum):
     SAVED = "saved"
     PARTIAL = "saved partially"
     NO_RESTART = "do not restart"
+    GPU = "GPU hardware"
+    FABRIC = "fabric"
+    HOST_MEMORY = "host out of memory"
+    GPU_MEMORY = "GPU out of memory"
+    STORAGE_FULL = "storage full"
+    STORAGE = "storage error"
+    NOT_FINITE = "loss not finite"
+    CODE = "code error"
+    HANG = "hang"
     OTHER = "other"
 
 
@@ -45,9 +59,31 @@ BUDGETS: Mapping[Class, int | None] = {
     Class.SAVED: None,
     Class.PARTIAL: None,
     Class.NO_RESTART: 0,
+    Class.GPU: 5,
+    Class.FABRIC: 3,
+    Class.HOST_MEMORY: 1,
+    Class.GPU_MEMORY: 0,
+    Class.STORAGE_FULL: 0,
+    Class.STORAGE: 2,
+    Class.NOT_FINITE: 0,
+    Class.CODE: 0,
+    Class.HANG: 3,
     Class.OTHER: 3,
 }
 """Restarts that a class may cost a run in all; None: as many as make progress."""
+
+
+_OF_SIGN = {
+    Sign.GPU: Class.GPU,
+    Sign.FABRIC: Class.FABRIC,
+    Sign.HOST_MEMORY: Class.HOST_MEMORY,
+    Sign.GPU_MEMORY: Class.GPU_MEMORY,
+    Sign.STORAGE_FULL: Class.STORAGE_FULL,
+    Sign.STORAGE: Class.STORAGE,
+    Sign.NOT_FINITE: Class.NOT_FINITE,
+}
+_OF_NODES = frozenset({Class.GPU, Class.FABRIC})
+"""Classes that are a node's fault: a successor keeps off it."""
 
 
 class Action(StrEnum):
@@ -68,6 +104,9 @@ class Attempt:
         kind: its class.
         action: what was done after it.
         step: the last step that was committed after it; None when none was.
+        node: where it failed first; empty when that is not known.
+        exclude: nodes that its successor keeps off.
+        log_bytes: how long the job's own log was then.
     """
 
     number: int
@@ -75,6 +114,9 @@ class Attempt:
     kind: Class
     action: Action
     step: int | None
+    node: str = ""
+    exclude: tuple[str, ...] = ()
+    log_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,40 +135,65 @@ class Decision:
     reason: str
     exclude: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """Return what the batch script reads."""
-        if self.action is Action.SUCCESSOR:
-            return f"exclude={','.join(self.exclude)}"
-        return str(self.action)
+
+def classify(status: int, evidence: Evidence = NOTHING) -> Class:
+    """Return the class of an attempt.
+
+    Args:
+        status: of the main step; what a program of ours says of itself is believed.
+        evidence: what its logs say.
+    """
+    if status in _OF_STATUS:
+        return _OF_STATUS[status]
+    first = evidence.first
+    if first is None:
+        return Class.HANG if evidence.timed_out else Class.OTHER
+    if first.found.sign is Sign.EXCEPTION:
+        # One rank's exception may be its node's or its data's; everybody's is the program's.
+        return Class.CODE if first.repeated == evidence.ranks > 1 else Class.OTHER
+    return _OF_SIGN[first.found.sign]
 
 
-def classify(status: int) -> Class:
-    """Return the class that an exit status means by itself."""
-    return _OF_STATUS.get(status, Class.OTHER)
-
-
-def decide(kind: Class, history: Sequence[Attempt], step: int | None) -> Decision:
+def decide(kind: Class, history: Sequence[Attempt], step: int | None, node: str = "") -> Decision:
     """Return what to do after an attempt.
 
     Args:
         kind: its class.
         history: the attempts before it, oldest first.
         step: the last committed step now.
+        node: where it failed first; empty when that is not known.
     """
     budget = BUDGETS[kind]
     if budget == 0:
         return Decision(kind, Action.STOP, f"{kind}: no restart")
-    if _idle_restarts(history, step) >= RESTARTS_WITHOUT_PROGRESS:
+    if idle_restarts(history, step) >= RESTARTS_WITHOUT_PROGRESS:
         reason = f"{RESTARTS_WITHOUT_PROGRESS} restarts committed no step after {step}"
         return Decision(kind, Action.STOP, reason)
-    spent = sum(1 for one in history if one.kind is kind and one.action is not Action.STOP)
+    spent = spent_on(kind, history)
     if budget is not None and spent >= budget:
         return Decision(kind, Action.STOP, f"{kind}: {spent} restarts of {budget} are spent")
-    action = Action.SUCCESSOR if kind is Class.PARTIAL else Action.REQUEUE
-    return Decision(kind, action, f"{kind}: step {step} is committed" if step else str(kind))
+    reason = f"{kind}: step {step} is committed" if step else str(kind)
+    bad = {node} if node and _is_its_fault(kind, node, history) else set()
+    if kind is not Class.PARTIAL and not bad:
+        return Decision(kind, Action.REQUEUE, reason)
+    # A requeue cannot change what a job keeps off, and a successor knows only what it is told.
+    bad.update(*(one.exclude for one in history))
+    return Decision(kind, Action.SUCCESSOR, reason, tuple(sorted(bad)))
 
 
-def _idle_restarts(history: Sequence[Attempt], step: int | None) -> int:
+def spent_on(kind: Class, history: Sequence[Attempt]) -> int:
+    """Return how many restarts a class has cost a run."""
+    return sum(1 for one in history if one.kind is kind and one.action is not Action.STOP)
+
+
+def _is_its_fault(kind: Class, node: str, history: Sequence[Attempt]) -> bool:
+    if LITERAL.fullmatch(node) is None:
+        return False
+    again = any(one.kind is kind and one.node == node for one in history)
+    return kind in _OF_NODES or (kind is Class.HANG and again)
+
+
+def idle_restarts(history: Sequence[Attempt], step: int | None) -> int:
     """Return how many attempts on end, the last included, committed nothing newer."""
     idle = 0
     now = -1 if step is None else step
@@ -161,13 +228,23 @@ def _attempt(line: str) -> Attempt | None:
             kind=Class(raw["class"]),
             action=Action(raw["action"]),
             step=None if step is None else int(step),
+            node=str(raw.get("node", "")),
+            exclude=tuple(str(one) for one in raw.get("exclude", ())),
+            log_bytes=int(raw.get("log_bytes", 0)),
         )
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def entry(number: int, status: int, decision: Decision, step: int | None) -> dict[str, Any]:
+def entry(
+    number: int,
+    status: int,
+    decision: Decision,
+    step: int | None,
+    evidence: Evidence = NOTHING,
+) -> dict[str, Any]:
     """Return the line that the ledger gets."""
+    first = evidence.first
     return {
         "schema": "sunk.dev/triage/v1",
         "attempt": number,
@@ -177,7 +254,39 @@ def entry(number: int, status: int, decision: Decision, step: int | None) -> dic
         "reason": decision.reason,
         "exclude": list(decision.exclude),
         "step": step,
+        "rank": evidence.missing if first is None else first.rank,
+        "node": evidence.missing_node if first is None else first.node,
+        "failed_s": None if first is None else first.time,
+        "text": "" if first is None else first.found.text,
+        "repeated": 0 if first is None else first.repeated,
+        "consequences": evidence.consequences,
+        "ranks": evidence.ranks,
     }
+
+
+def verdict_line(line: Mapping[str, Any]) -> str:
+    """Return what the batch script reads, of a line of the ledger."""
+    if line["action"] == Action.SUCCESSOR:
+        return f"exclude={','.join(line['exclude'])}"
+    return str(line["action"])
+
+
+def judge(run: Path, number: int, status: int) -> dict[str, Any]:
+    """Return the ledger's line for an attempt, from what lies in the run folder; write nothing."""
+    ledger = run / LEDGER
+    earlier = read_ledger(ledger.read_text(errors="replace")) if ledger.exists() else ()
+    history = [one for one in earlier if one.number < number]
+    log_from = history[-1].log_bytes if history else 0
+    # A program that says itself what its end means is not asked for evidence.
+    known = status in _OF_STATUS
+    evidence = NOTHING if known else gather(run, number, log_from)
+    complete = (file.parent.name for file in run.glob("ckpt/step_*/MANIFEST.json"))
+    step = committed_step(complete)
+    line = entry(number, status, Decision(Class.OTHER, Action.STOP, ""), step, evidence)
+    decision = decide(classify(status, evidence), history, step, line["node"])
+    log = run / "job.log"
+    size = log.stat().st_size if log.exists() else 0
+    return entry(number, status, decision, step, evidence) | {"log_bytes": size}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -187,20 +296,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--attempt", type=int, required=True)
     parser.add_argument("--rc", type=int, required=True, help="exit status of the main step")
     options = parser.parse_args(words)
+    line = judge(options.run, options.attempt, options.rc)
     ledger = options.run / LEDGER
-    earlier = read_ledger(ledger.read_text(errors="replace")) if ledger.exists() else ()
-    history = [one for one in earlier if one.number < options.attempt]
-    complete = (file.parent.name for file in options.run.glob("ckpt/step_*/MANIFEST.json"))
-    step = committed_step(complete)
-    decision = decide(classify(options.rc), history, step)
-    line = entry(options.attempt, options.rc, decision, step) | {"time_s": round(time.time(), 3)}
     ledger.parent.mkdir(parents=True, exist_ok=True)
     with ledger.open("a") as sink:
-        sink.write(json.dumps(line, sort_keys=True) + "\n")
+        sink.write(json.dumps(line | {"time_s": round(time.time(), 3)}, sort_keys=True) + "\n")
     sys.stderr.write(
-        f"triage: attempt {options.attempt} ended with {options.rc}; {decision.reason}\n"
+        f"triage: attempt {options.attempt} ended with {options.rc}; {line['reason']}\n"
     )
-    sys.stdout.write(f"{decision.line()}\n")
+    sys.stdout.write(f"{verdict_line(line)}\n")
     return 0
 
 

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import complete, exits, job_check, job_layout, job_lint, job_template, job_watch
+from sunk.cli import (
+    complete,
+    exits,
+    job_check,
+    job_explain,
+    job_layout,
+    job_lint,
+    job_template,
+    job_watch,
+)
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
+from sunk.cli.run_folder import RunsOption, runs_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +62,7 @@ app.add_typer(job_template.app, name="template")
 app.command(name="check")(job_check.check)
 app.command(name="layout")(job_layout.layout)
 app.command(name="watch")(job_watch.watch)
+app.command(name="explain")(job_explain.explain)
 app.command(name="lint")(job_lint.lint)
 
 SourceArgument = Annotated[
@@ -66,12 +77,6 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A parameter; wins over the file. Repeatable."),
 ]
-RunsOption = Annotated[
-    Path | None,
-    typer.Option("--run-dir", metavar="DIR", help="Parent of run folders [default: ~/sunk-runs]."),
-]
-
-
 ProfileOption = Annotated[
     Path | None,
     typer.Option(
@@ -158,7 +163,7 @@ def submit(
     runs.refuse_by_hand(template)
     if cluster is not None:
         shape.refuse_other_cluster(cluster, login.cluster_name())
-    run = runs.make_run(_runs(run_dir), template, parameters, job, datetime.now(tz=UTC))
+    run = runs.make_run(runs_folder(run_dir), template, parameters, job, datetime.now(tz=UTC))
     slurm = login.slurm_commands()
     job_id = slurm.submit(run.script, run.folder)
     run = runs.note_job(run, job_id)
@@ -193,7 +198,7 @@ def follow_command(
     - `sunk job follow 17`
     """
     number = runs.parse_job_id(job_id)
-    run = runs.find_run(_runs(run_dir), number) or runs.Run(folder=Path("/nonexistent"))
+    run = runs.find_run(runs_folder(run_dir), number) or runs.Run(folder=Path("/nonexistent"))
     tell = typer.echo if output is Form.TABLE else say
     last = _follow(login.slurm_commands(), run, number, tell)
     if output is not Form.TABLE:
@@ -216,7 +221,3 @@ def _code(last: tuple[Job, ...]) -> int:
 
 def _profile(file: Path | None) -> ClusterProfile | None:
     return None if file is None else profiles.load_profile(file)[1]
-
-
-def _runs(run_dir: Path | None) -> Path:
-    return run_dir.absolute() if run_dir is not None else Path.home() / runs.RUNS_FOLDER

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import complete, exits
+from sunk.cli import exits, run_folder
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
-from sunk.errors import InputError
+from sunk.cli.run_folder import RunArgument, RunsOption
 
 if TYPE_CHECKING:
-    from sunk.toolkit import heartbeats, runs, watching
+    from sunk.toolkit import heartbeats, watching
 else:
     heartbeats = Later("sunk.toolkit.heartbeats")
-    runs = Later("sunk.toolkit.runs")
     watching = Later("sunk.toolkit.watching")
 
 
 def watch(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|JOBID",
-            help="A run's folder, or the number of a job submitted by sunk.",
-            autocompletion=complete.jobs,
-        ),
-    ],
+    run: RunArgument,
     every: Annotated[
         float, typer.Option("--every", metavar="SECONDS", min=0.1, help="How often to look.")
     ] = 5.0,
@@ -43,10 +34,7 @@ def watch(
             help="Shortest stand-still that counts as a hang; ten usual steps at least.",
         ),
     ] = 300.0,
-    run_dir: Annotated[
-        Path | None,
-        typer.Option("--run-dir", metavar="DIR", help="Where run folders are; ~/sunk-runs."),
-    ] = None,
+    run_dir: RunsOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Say how a run goes, from the heartbeats of its ranks.
@@ -65,7 +53,7 @@ def watch(
     - `sunk job watch 17`
     - `sunk job watch ~/sunk-runs/fsdp2-20260102T030405 --once --output json`
     """
-    folder = _folder(run, run_dir)
+    folder = run_folder.find(run, run_dir, "watch").folder
     told = ""
     while True:
         attempt = heartbeats.latest_attempt(folder)
@@ -84,18 +72,3 @@ def watch(
             typer.echo(pace.said) if output is Form.TABLE else show(pace, output)
             told = pace.said
         time.sleep(every)
-
-
-def _folder(run: str, run_dir: Path | None) -> Path:
-    if not run.isdecimal():
-        if not Path(run).is_dir():
-            raise InputError(f"watch {run}: there is no such folder")
-        return Path(run)
-    root = run_dir.absolute() if run_dir is not None else Path.home() / runs.RUNS_FOLDER
-    found = runs.find_run(root, runs.parse_job_id(run))
-    if found is None:
-        raise InputError(
-            f"watch job {run}: no run folder in {root} is of this job",
-            hint="give its folder, or --run-dir",
-        )
-    return found.folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
@@ -117,19 +117,35 @@ def note_job(run: Run, job_id: JobId) -> Run:
 
 def find_run(root: Path, job_id: JobId) -> Run | None:
     """Return the run folder of a job, or nothing when it was not submitted from there."""
+    found = (run for run in all_runs(root) if run.job_id == job_id)
+    return next(found, None)
+
+
+def all_runs(root: Path) -> Iterator[Run]:
+    """Yield the runs of a folder by name, the last one first; what cannot be read is left out."""
     for record_file in sorted(root.glob(f"*/{RECORD_FILE}"), reverse=True):
-        try:
-            record = json.loads(record_file.read_text())
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict) and record.get("job_id") == job_id:
-            elements = record.get("elements")
-            return Run(
-                folder=record_file.parent,
-                job_id=job_id,
-                elements=elements if isinstance(elements, int) else None,
-            )
-    return None
+        if read_record(record_file.parent):
+            yield read_run(record_file.parent)
+
+
+def read_run(folder: Path) -> Run:
+    """Return the run of a folder; without a record, a run of which nothing more is known."""
+    record = read_record(folder)
+    job_id, elements = record.get("job_id"), record.get("elements")
+    return Run(
+        folder=folder,
+        job_id=JobId(job_id) if isinstance(job_id, int) else None,
+        elements=elements if isinstance(elements, int) else None,
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run; empty where there is none that can be read."""
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def parse_job_id(text: str) -> JobId:

@@ -17,7 +17,9 @@ from sunk_jobs.triage import (
     classify,
     committed_step,
     decide,
+    entry,
     read_ledger,
+    verdict_line,
 )
 
 
@@ -37,7 +39,8 @@ def attempt(number: int, status: int, step: int | None, action=Action.REQUEUE) -
     ],
 )
 def test_first_attempt_is_followed_by_what_its_status_means(status, line):
-    assert decide(classify(status), (), 10).line() == line
+    decision = decide(classify(status), (), 10)
+    assert verdict_line(entry(0, status, decision, 10)) == line
 
 
 def test_planned_saves_go_on_for_ever_while_steps_are_committed():
@@ -68,7 +71,7 @@ def test_unclassified_failures_have_a_budget_even_while_steps_are_committed():
 
 def test_successor_names_the_nodes_that_it_keeps_off():
     decision = Decision(Class.OTHER, Action.SUCCESSOR, "x", ("w-1", "w-3"))
-    assert decision.line() == "exclude=w-1,w-3"
+    assert verdict_line(entry(0, 1, decision, None)) == "exclude=w-1,w-3"
 
 
 @given(

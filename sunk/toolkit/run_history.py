@@ -1,0 +1,73 @@
+"""What a run folder says about the run's attempts; changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
+
+_NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
+_FAILED = 1
+
+
+def attempts(run: Path) -> tuple[Attempt, ...]:
+    """Return the attempts that were judged, oldest first."""
+    return read_ledger(_ledger(run))
+
+
+def verdict(run: Path, number: int) -> dict[str, Any] | None:
+    """Return the ledger's line for an attempt, or None where it was not judged.
+
+    Lines of older versions say less; what they do not say is empty.
+    """
+    for line in reversed(_ledger(run).splitlines()):
+        try:
+            raw = json.loads(line)
+        except ValueError:
+            continue
+        if read_ledger(line) and int(raw["attempt"]) == number:
+            return {**_UNSAID, **raw}
+    return None
+
+
+def unjudged(run: Path, number: int) -> dict[str, Any]:
+    """Return what the logs of an attempt say, in the form of the ledger; nothing was decided."""
+    return judge(run, number, _FAILED)
+
+
+def last_attempt(run: Path) -> int | None:
+    """Return the number of the newest attempt that left anything; None before the first."""
+    found = [one.number for one in attempts(run)]
+    found += [
+        int(match[1])
+        for file in (run / "logs").glob("*")
+        if (match := _NUMBERED.fullmatch(file.name))
+    ]
+    found += [
+        int(file.suffix[1:]) for file in run.glob("record/map.*") if file.suffix[1:].isdigit()
+    ]
+    return max(found, default=None)
+
+
+def successor(run: Path, number: int) -> str:
+    """Return the number of the job that goes on after an attempt; empty where there is none."""
+    try:
+        return (run / "record" / f"successor.{number}").read_text().strip().partition(";")[0]
+    except OSError:
+        return ""
+
+
+_UNSAID: dict[str, Any] = {
+    **{"rank": None, "node": "", "failed_s": None, "text": ""},
+    **{"repeated": 0, "consequences": 0, "ranks": 0, "exclude": [], "reason": ""},
+}
+
+
+def _ledger(run: Path) -> str:
+    try:
+        return (run / LEDGER).read_text(errors="replace")
+    except OSError:
+        return ""
