@@ -15,6 +15,7 @@ from sunk.cli import (
     job_explain,
     job_layout,
     job_lint,
+    job_state,
     job_template,
     job_watch,
 )
@@ -62,6 +63,9 @@ app.add_typer(job_template.app, name="template")
 app.command(name="check")(job_check.check)
 app.command(name="layout")(job_layout.layout)
 app.command(name="watch")(job_watch.watch)
+app.command(name="status")(job_state.status)
+app.command(name="list")(job_state.list_runs)
+app.command(name="cancel")(job_state.cancel)
 app.command(name="explain")(job_explain.explain)
 app.command(name="lint")(job_lint.lint)
 

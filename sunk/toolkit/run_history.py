@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sunk.model.slurm import JobId
+from sunk.toolkit.runs import Run
 from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
@@ -50,6 +52,15 @@ def last_attempt(run: Path) -> int | None:
         int(file.suffix[1:]) for file in run.glob("record/map.*") if file.suffix[1:].isdigit()
     ]
     return max(found, default=None)
+
+
+def jobs_of(run: Run) -> tuple[JobId, ...]:
+    """Return the run's jobs in the order in which they went on; empty before it was submitted."""
+    first = () if run.job_id is None else (run.job_id,)
+    files = (run.folder / "record").glob("successor.*")
+    numbers = sorted(int(file.suffix[1:]) for file in files if file.suffix[1:].isdecimal())
+    names = (successor(run.folder, number) for number in numbers)
+    return (*first, *(JobId(int(name)) for name in names if name.isdecimal()))
 
 
 def successor(run: Path, number: int) -> str:

@@ -160,9 +160,8 @@ def test_a_rank_that_really_fails_leaves_when_and_where_it_ended(tmp_path):
 
 
 def test_offset_of_a_clock_is_what_its_first_steps_differ_by():
-    beats = {
-        rank: {step: step + (7.5 if rank == 2 else 0) for step in range(30)} for rank in (0, 1, 2)
-    }
+    ahead = {0: 0.0, 1: 0.0, 2: 7.5}
+    beats = {rank: {step: step + ahead[rank] for step in range(30)} for rank in ahead}
     beats[0] = {step: when + (0 if step < 10 else 99) for step, when in beats[0].items()}
     assert clock_offsets(beats) == ahead
 
