@@ -74,7 +74,12 @@ class JobEnded(SunkError):
     """
 
     def __init__(
-        self, message: str, *, state: str, exit_code: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        state: str = "UNKNOWN",
+        exit_code: int | None = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.state = state

@@ -51,7 +51,8 @@ def explain(
     number = run_history.last_attempt(found.folder) if attempt is None else attempt
     if number is None:
         raise InputError(
-            f"explain {found.folder}: it has no attempt yet", hint="sunk job status says how it is"
+            f"explain {found.folder}: it has no attempt yet",
+            hint="sunk job list shows how its job is",
         )
     line = run_history.verdict(found.folder, number)
     if line is None:
