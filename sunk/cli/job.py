@@ -16,6 +16,7 @@ from sunk.cli import (
     job_layout,
     job_lint,
     job_state,
+    job_stats,
     job_template,
     job_watch,
 )
@@ -66,6 +67,7 @@ app.command(name="watch")(job_watch.watch)
 app.command(name="status")(job_state.status)
 app.command(name="list")(job_state.list_runs)
 app.command(name="cancel")(job_state.cancel)
+app.command(name="stats")(job_stats.stats)
 app.command(name="explain")(job_explain.explain)
 app.command(name="lint")(job_lint.lint)
 
