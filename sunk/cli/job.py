@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from sunk.cli import (
     job_explain,
     job_layout,
     job_lint,
+    job_record,
     job_state,
     job_stats,
     job_template,
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
     from sunk.render import strict_file
     from sunk.toolkit import follow as following
     from sunk.toolkit import job_file, runs, script, shape
+    from sunk.toolkit import origin as origins
     from sunk.wiring import login
 else:
     following = Later("sunk.toolkit.follow")
     job_file = Later("sunk.toolkit.job_file")
+    origins = Later("sunk.toolkit.origin")
     runs = Later("sunk.toolkit.runs")
     profiles = Later("sunk.render.profile")
     script = Later("sunk.toolkit.script")
@@ -68,6 +72,9 @@ app.command(name="status")(job_state.status)
 app.command(name="list")(job_state.list_runs)
 app.command(name="cancel")(job_state.cancel)
 app.command(name="stats")(job_stats.stats)
+app.command(name="record")(job_record.record)
+app.command(name="diff")(job_record.diff)
+app.command(name="replay")(job_record.replay)
 app.command(name="explain")(job_explain.explain)
 app.command(name="lint")(job_lint.lint)
 
@@ -169,7 +176,9 @@ def submit(
     runs.refuse_by_hand(template)
     if cluster is not None:
         shape.refuse_other_cluster(cluster, login.cluster_name())
-    run = runs.make_run(runs_folder(run_dir), template, parameters, job, datetime.now(tz=UTC))
+    origin = origins.origin_of(Path.cwd(), os.environ)
+    now = datetime.now(tz=UTC)
+    run = runs.make_run(runs_folder(run_dir), template, parameters, job, now, origin)
     slurm = login.slurm_commands()
     job_id = slurm.submit(run.script, run.folder)
     run = runs.note_job(run, job_id)

@@ -37,8 +37,9 @@ def stats(
 
     Shares of allocated time make up one: useful steps, steps that had to be done again, stalls (a
     step of more than twice the usual length: a save, data, a slow rank), start and end. They come
-    from the files in the run folder; the time that nodes took to start is not seen. Changes
-    nothing.
+    from the files in the run folder; the time that nodes took to start is not seen.
+
+    Changes nothing.
 
     Exit codes: 0 said; 2 no such run, or the profile is wrong.
 

@@ -6,6 +6,7 @@ without a job id, never a job without a record.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,12 @@ class Run:
 
 
 def make_run(
-    root: Path, template: Template, parameters: JobParameters, job: RenderedJob, now: datetime
+    root: Path,
+    template: Template,
+    parameters: JobParameters,
+    job: RenderedJob,
+    now: datetime,
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
     """Make the folder of a run with everything the job needs.
 
@@ -68,6 +74,7 @@ def make_run(
         parameters: its parameters.
         job: the rendered job.
         now: time of the submission.
+        origin: what it was submitted from, for the record.
 
     Raises:
         ConfigError: the folder cannot be made.
@@ -90,6 +97,8 @@ def make_run(
             "sunk": sunk.__version__,
             "made": now.isoformat(timespec="seconds"),
             "job_id": None,
+            "script_sha256": hashlib.sha256(job.script.encode()).hexdigest(),
+            "origin": dict(origin or {}),
         },
     )
     return run

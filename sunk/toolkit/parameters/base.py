@@ -42,6 +42,12 @@ _SECRET_VALUE = re.compile(
 )
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Return whether a variable looks like a secret; the name of a file with one is none."""
+    named = _SECRET_NAME.search(name) and value and not value.startswith(("/", "~", "$"))
+    return bool(named or _SECRET_VALUE.search(value))
+
+
 class JobParameters(BaseModel):
     """What every template takes; the defaults suit a first try."""
 
@@ -100,8 +106,7 @@ class JobParameters(BaseModel):
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""
         for name, value in sorted(self.environment.items()):
-            named = _SECRET_NAME.search(name) and value and not value.startswith(("/", "~", "$"))
-            if named or _SECRET_VALUE.search(value):
+            if is_secret(name, value):
                 yield Breach(
                     field=f"environment.{name}",
                     value="(not shown)",
