@@ -120,6 +120,10 @@ def test_controller_that_is_away_changes_nothing(slurm, executor, outside):
     words = (subprocess.check_output, gated(gate))
     running, waiting = executor.submit(*words), executor.submit(*words)
     eventually(lambda: running.state == "RUNNING", SECONDS, what="start")
+    # Asked to end: one that is killed may forget its last jobs, and give their numbers again.
+    slurm.run("scontrol", "shutdown", "slurmctld")
+    pid = slurm.path("/run/slurmctld/slurmctld.pid")
+    eventually(lambda: not pid.exists(), SECONDS, what="end of slurmctld")
     slurm.halt("slurmctld")
     with pytest.raises(TimeoutError):
         waiting.result(5)
