@@ -94,7 +94,7 @@ def test_lost_sight_is_unknown_and_cancels_nothing(slurm, executor, fault):
     future = executor.submit(lambda: 5)
     slurm.fault = fault
     with pytest.raises(TimeoutError, match="it has not ended"):
-        future.result(7200)
+        future.result(1200)
     assert future.state == "UNKNOWN"
     assert slurm.cancelled == []
     slurm.fault = None
