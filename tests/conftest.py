@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from tests.support.examples import load_profile
 from tests.support.slurm_namespace import SlurmNamespace
 
 load_profile()
+# A run started in the background of a shell inherits that Ctrl-C is ignored, and so would every
+# program that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

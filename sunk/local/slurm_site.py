@@ -94,4 +94,4 @@ def put_slurm_on(
     beside = () if software is None else software.objects(cluster.namespace)
     seen = cluster if software is None else software.seen_by(cluster)
     keys = deploy(kube, seen, place, reporter, beside=beside)
-    return SlurmSite(cluster=cluster, keys=keys, user_key=user_key)
+    return SlurmSite(cluster=seen, keys=keys, user_key=user_key)

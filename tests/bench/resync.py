@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -38,10 +39,14 @@ def figures() -> Iterator[Figure]:
     before_mib = _peak_mib()
     site.bridge = site.new_bridge()
     site.rounds(5)  # the first readings must agree before anything is believed
-    start = time.process_time()
-    site.rounds(1)
-    seconds = time.process_time() - start
-    yield Figure("resync, 10,000 workers and jobs, CPU", seconds, 3.0, "s")
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        site.rounds(1)
+        spent.append(time.process_time() - start)
+    # The median: now and then Python's collector goes over the whole site in memory, which is the
+    # servers' and not the bridge's.
+    yield Figure("resync, 10,000 workers and jobs, CPU", statistics.median(spent), 3.0, "s")
     yield Figure("resync, memory beside what is listed", _peak_mib() - before_mib, 300.0, "MiB")
 
 

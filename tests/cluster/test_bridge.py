@@ -171,7 +171,7 @@ def records(site: RunningSite) -> list[str]:
 
 
 def test_scale_in_under_a_job_waits_for_it_and_leaves_no_record(bridged):
-    job = bridged.submit("sleep 8; echo done", "--nodelist=w-3")
+    job = bridged.submit("sleep 25; echo done", "--nodelist=w-3")
     eventually(lambda: bridged.slurm.job(job).state is JobState.RUNNING, 30)
     try:
         scale(bridged, 1)

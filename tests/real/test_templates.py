@@ -125,6 +125,9 @@ class Job:
             if name in SLURM_VARIABLES
             or not (name.startswith(("SLURM", "SRUN", "SBATCH", "PMI", "TMP")) or name in OTHERS)
         }
+        # sysfs here is the machine's, whose network devices have names of their own.
+        if "NCCL_SOCKET_IFNAME" in kept:
+            kept["NCCL_SOCKET_IFNAME"] = "=DEVICE"
         # Which node has which of Slurm's numbers is Slurm's business; ranks are ours.
         if "SLURM_HOSTFILE" not in kept:
             for name in ("SLURM_NODEID", "SLURM_PROCID"):

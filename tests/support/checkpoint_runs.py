@@ -125,3 +125,31 @@ def promised(done: Sequence[Operation]) -> tuple[int | None, int | None]:
         if one.verb == "make_folder" and one.path.startswith("step_")
     ]
     return durable, max(begun, default=None)
+
+
+def opened(folder: Path, group=None, **more) -> Store:
+    return Store(folder, group=group, run_id="r", **{"job_id": "7", **more})
+
+
+def filled(folder: Path, steps=(10, 20), ranks: int = 2, **more) -> None:
+    def run(rank):
+        with opened(folder, rank, **more) as store:
+            for step in steps:
+                store.save(step, {"state": state(step, rank.rank)})
+
+    assert on_ranks(ranks, run) == [None] * ranks
+
+
+def loaded(folder: Path, ranks: int = 2) -> list:
+    """Return what each rank loads: step and state, or the error."""
+
+    def run(rank):
+        with opened(folder, rank) as store:
+            found = store.load_latest()
+            return found and (found.step, found.read("state", rank.rank))
+
+    return on_ranks(ranks, run)
+
+
+def is_step(step: int, ranks: int = 2) -> list:
+    return [(step, state(step, rank)) for rank in range(ranks)]
