@@ -224,7 +224,7 @@ def _device(reading: Reading, folder: Path) -> RdmaDevice:
     device.total_vfs = number(reading.text(pci / "sriov_totalvfs"))
     links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn[0-9]+", one.name)]
     device.vfs = [name for one in links if (name := reading.target(one))]
-    device.is_vf = bool(reading.target(pci / "physfn"))
+    device.is_vf = os.path.lexists(pci / "physfn")
     device.driver = reading.target(pci / "driver")
     device.netdevs = [one.name for one in reading.folders(pci / "net")]
     return device
