@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import complete, exits, job_check, job_layout, job_lint, job_template, job_watch
+from sunk.cli import (
+    complete,
+    exits,
+    job_check,
+    job_layout,
+    job_lint,
+    job_prove,
+    job_template,
+    job_watch,
+)
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
@@ -51,6 +60,7 @@ For example:
 app.add_typer(job_template.app, name="template")
 app.command(name="check")(job_check.check)
 app.command(name="layout")(job_layout.layout)
+app.command(name="prove")(job_prove.prove)
 app.command(name="watch")(job_watch.watch)
 app.command(name="lint")(job_lint.lint)
 
