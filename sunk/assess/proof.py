@@ -15,6 +15,8 @@ from sunk_jobs import nccl_log, ompi_log, ucx_log
 from sunk_jobs.fabric_choice import EFA, INFINIBAND, ROCE, SLINGSHOT, TCP
 from sunk_jobs.fabric_evidence import Evidence
 
+Log = nccl_log.Process | ucx_log.Process | ompi_log.Process
+"""What a process said in one library's words."""
 _NETWORKS = {INFINIBAND: "IB", ROCE: "IB", EFA: "libfabric", SLINGSHOT: "libfabric", TCP: "Socket"}
 """Fabric -> the way over it, in one word."""
 _LIBFABRIC = ("AWS Libfabric", "Libfabric", "OFI")
@@ -38,7 +40,7 @@ class Said:
     host: str
     pid: str
     rank: int | None
-    log: nccl_log.Process | ucx_log.Process | ompi_log.Process
+    log: Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +191,7 @@ def _of_nccl(log: nccl_log.Process, node: Evidence | None, *, alone: bool) -> di
     }
 
 
-def _faults(log: nccl_log.Process | ucx_log.Process | ompi_log.Process) -> dict[str, _Answer]:
+def _faults(log: Log) -> dict[str, _Answer]:
     if not log.fault_count:
         return {}
     words = f"{log.fault_count} warnings and errors, the first: {log.faults[0]}"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sunk.assess.proof import Proved, Said, prove
+from sunk.assess.proof import Log, Proved, Said, prove
 from sunk.assess.verdict import Finding, Verdict
 from sunk.errors import InputError
 from sunk_jobs import nccl_log, ompi_log, ucx_log
 from sunk_jobs.fabric_evidence import Evidence, NotEvidence, differences, read_evidence
 from sunk_jobs.log_lines import whole_lines
 
+_LOG = re.compile(r".+\.([0-9]{1,9})\.log")
+_LIBRARY_LOG = re.compile(r"([0-9]{1,9})\..+")
 _EVIDENCE = re.compile(r"fabric\.([0-9]{1,9})\.(.+)\.json")
-LOG_LIMIT_BYTES = 256 * 2**20
+LOG_LIMIT_BYTES = 64 * 2**20
 """Of one log this much is read: the ways are told of at its beginning."""
 
 
@@ -47,7 +49,7 @@ def account_of(folder: Path, attempt: int | None = None) -> Account:
 
     Args:
         folder: of the run.
-        attempt: which one; None: the last that left evidence. Logs do not tell attempts apart.
+        attempt: which one; None: the last that left evidence. What the job printed is of all.
 
     Raises:
         InputError: there is no such folder.
@@ -69,7 +71,7 @@ def account_of(folder: Path, attempt: int | None = None) -> Account:
     for one in differences(evidence):
         verdict = Verdict.FAIL if one.grave else Verdict.WARN
         findings.append(_finding("nodes", verdict, one.words))
-    processes = prove(evidence, _said(folder))
+    processes = prove(evidence, _said(folder, number))
     if not processes:
         words = "no log of NCCL, UCX or Open MPI in record, logs or the job's output"
         findings.append(_finding("logs", Verdict.UNKNOWN, words))
@@ -89,14 +91,24 @@ def _evidence_files(record: Path) -> dict[int, list[Path]]:
     return found
 
 
-def _logs(folder: Path) -> Iterator[Path]:
-    for pattern in ("record/nccl/*", "record/ucx/*", "logs/*.log", "job*.log"):
-        yield from (file for file in sorted(folder.glob(pattern)) if file.is_file())
+def _logs(folder: Path, attempt: int | None) -> Iterator[Path]:
+    """Yield the logs of an attempt, and those whose names do not say of which they are."""
+    patterns = {
+        "record/nccl/*": _LIBRARY_LOG,
+        "record/ucx/*": _LIBRARY_LOG,
+        "logs/*.log": _LOG,
+        "job*.log": None,
+    }
+    for pattern, named in patterns.items():
+        for file in sorted(folder.glob(pattern)):
+            match = None if named is None else named.fullmatch(file.name)
+            if file.is_file() and (match is None or attempt in {None, int(match[1])}):
+                yield file
 
 
-def _said(folder: Path) -> tuple[Said, ...]:
-    """Return what each process said; what it said in several files is put together."""
-    return tuple(one for file in _logs(folder) for one in _said_in(_lines(file)))
+def _said(folder: Path, attempt: int | None) -> tuple[Said, ...]:
+    """Return what each process said, log by log."""
+    return tuple(one for file in _logs(folder, attempt) for one in _said_in(_lines(file)))
 
 
 def _lines(file: Path) -> list[str]:
@@ -109,24 +121,12 @@ def _lines(file: Path) -> list[str]:
 
 
 def _said_in(lines: list[str]) -> Iterator[Said]:
-    yield from _each("NCCL", ((name, one.rank, one) for name, one in _nccl(lines)))
-    yield from _each(
-        "UCX", ((n, one.rank, one) for n, one in ucx_log.read(lines).processes.items())
-    )
-    ompi = ompi_log.read(lines).processes
-    yield from _each("Open MPI", ((name, one.rank, one) for name, one in ompi.items()))
-
-
-def _nccl(lines: list[str]) -> Iterable[tuple[str, nccl_log.Process]]:
-    return nccl_log.read(lines).processes.items()
-
-
-def _each(
-    library: str,
-    processes: Iterable[
-        tuple[str, int | None, nccl_log.Process | ucx_log.Process | ompi_log.Process]
-    ],
-) -> Iterator[Said]:
-    for name, rank, log in processes:
-        host, _, pid = name.rpartition(":")
-        yield Said(library=library, host=host, pid=pid, rank=rank, log=log)
+    libraries: dict[str, Mapping[str, Log]] = {
+        "NCCL": nccl_log.read(lines).processes,
+        "UCX": ucx_log.read(lines).processes,
+        "Open MPI": ompi_log.read(lines).processes,
+    }
+    for library, processes in libraries.items():
+        for name, log in processes.items():
+            host, _, pid = name.rpartition(":")
+            yield Said(library=library, host=host, pid=pid, rank=log.rank, log=log)
