@@ -102,7 +102,7 @@ def test_log_cut_short_is_never_a_pass(run, capsys):
     whole = file.read_text()
     for at in range(len(whole)):
         file.write_text(whole[:at])
-        status, (account,) = asked(capsys, run)
+        _, (account,) = asked(capsys, run)
         words = [one for one in account["processes"] if one["rank"] == 0]
         assert all(one["verdict"] == "UNKNOWN" for one in words), whole[:at]
 
