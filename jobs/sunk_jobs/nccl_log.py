@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from sunk_jobs.log_lines import without_label
+
 FAULT_LIMIT = 1000
 """Lines about faults that are kept; their number is counted on."""
 
@@ -82,6 +84,13 @@ class Process:
         tuned: algorithms, each once.
         environment: NCCL's variables that it took.
         complete: how many communicators got ready.
+        rank: in the largest communicator; None when the log does not say.
+        ranks: size of that communicator.
+        nvls: whether the GPUs can reduce in their switches; None when the log does not say.
+        nvls_connected: whether a communicator set that up, which is not yet its use.
+        clique: ranks of its NVLink domain where that spans nodes; None elsewhere.
+        provider: of libfabric, ``efa`` or ``cxi``; empty without it.
+        unknown: lines that say nothing that is read here.
         faults: warnings and errors, shortened.
         fault_count: how many there were.
     """
@@ -96,6 +105,13 @@ class Process:
     tuned: set[Tuned] = field(default_factory=set)
     environment: dict[str, str] = field(default_factory=dict)
     complete: int = 0
+    rank: int | None = None
+    ranks: int = 0
+    nvls: bool | None = None
+    nvls_connected: bool = False
+    clique: int | None = None
+    provider: str = ""
+    unknown: int = 0
     faults: list[str] = field(default_factory=list)
     fault_count: int = 0
 
@@ -132,6 +148,13 @@ _GDR = re.compile(
 _PLUGIN = re.compile(r"NET/Plugin: Loaded (.{1,100})")
 _TUNED = re.compile(r"(\w{1,40}): (\d{1,20}) Bytes -> Algo (\w{1,40}) proto (\w{1,40})\b.{0,200}")
 _ENVIRONMENT = re.compile(r"(NCCL_\w{1,60}) set (?:by environment )?to (.{0,300}?)\.?")
+_COMPLETE = re.compile(
+    r"(?:.{0,200} rank (\d{1,9}) nranks (\d{1,9}) .{0,400})?.{0,300}Init COMPLETE.*"
+)
+_NVLS = re.compile(r"NVLS multicast support is (not )?available.*")
+_NVLS_TREE = re.compile(r"Connected NVLS tree.*")
+_CLIQUE = re.compile(r"\[?MNNVL 1\b.{0,200}?\bcliqueSize (\d{1,9}).*")
+_PROVIDER = re.compile(r"NET/OFI Selected [Pp]rovider is (\w{1,40}).*")
 _VERSION = re.compile(r"NCCL version (\S{1,60}).{0,100}")
 _ALGORITHM_NUMBERS = ("TREE", "RING", "COLLNETDIRECT", "COLLNETCHAIN", "NVLS", "NVLSTREE", "PAT")
 _PROTOCOL_NUMBERS = ("LL", "LL128", "SIMPLE")
@@ -154,7 +177,8 @@ _FAULTS = (
 def read(lines: Iterable[str]) -> NcclLog:
     """Return what a log says; memory grows with processes, not with lines."""
     log = NcclLog()
-    for line in lines:
+    for labelled in lines:
+        line = without_label(labelled)[1]
         version = _VERSION.fullmatch(line)
         found = _PREFIX.fullmatch(line)
         if version:
@@ -189,13 +213,12 @@ def _take(process: Process, level: str, text: str) -> None:
         process.collnet_refused.add(text[:300])
     if "NET/IB : No device found" in text:
         process.no_device = True
-    if "Init COMPLETE" in text:
-        process.complete += 1
     for pattern, taker in _TAKERS:
         found = pattern.fullmatch(text)
         if found:
             taker(process, found)
             return
+    process.unknown += 1
 
 
 def _channel(process: Process, found: re.Match[str]) -> None:
@@ -241,6 +264,29 @@ def _variable(process: Process, found: re.Match[str]) -> None:
     process.environment[found[1]] = found[2]
 
 
+def _complete(process: Process, found: re.Match[str]) -> None:
+    process.complete += 1
+    # Later communicators are mostly parts of the first: the rank in the largest is the program's.
+    if found[1] is not None and int(found[2]) > process.ranks:
+        process.rank, process.ranks = int(found[1]), int(found[2])
+
+
+def _nvls(process: Process, found: re.Match[str]) -> None:
+    process.nvls = found[1] is None
+
+
+def _nvls_tree(process: Process, _found: re.Match[str]) -> None:
+    process.nvls_connected = True
+
+
+def _clique(process: Process, found: re.Match[str]) -> None:
+    process.clique = int(found[1])
+
+
+def _provider(process: Process, found: re.Match[str]) -> None:
+    process.provider = found[1]
+
+
 _TAKERS: tuple[tuple[re.Pattern[str], Callable[[Process, re.Match[str]], None]], ...] = (
     (_CHANNEL, _channel),
     (_USING, _network),
@@ -250,4 +296,9 @@ _TAKERS: tuple[tuple[re.Pattern[str], Callable[[Process, re.Match[str]], None]],
     (_PLUGIN, _plugin),
     (_TUNED, _tuned),
     (_ENVIRONMENT, _variable),
+    (_COMPLETE, _complete),
+    (_NVLS, _nvls),
+    (_NVLS_TREE, _nvls_tree),
+    (_CLIQUE, _clique),
+    (_PROVIDER, _provider),
 )

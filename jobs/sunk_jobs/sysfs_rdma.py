@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -85,6 +86,8 @@ class RdmaDevice:
         total_vfs: what the firmware allows; nothing where there is no SR-IOV.
         vfs: PCI addresses of its virtual functions.
         is_vf: whether it is one itself.
+        driver: ``mlx5_core``; empty when the kernel does not say.
+        netdevs: its network devices in this network namespace.
     """
 
     name: str
@@ -95,6 +98,8 @@ class RdmaDevice:
     total_vfs: int | None = None
     vfs: list[str] = field(default_factory=list)
     is_vf: bool = False
+    driver: str = ""
+    netdevs: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -123,20 +128,25 @@ _PCI_FILES = (
 
 def read(root: Path = SYS) -> Snapshot:
     """Return a snapshot of sysfs below `root`; never raises on what is there or not."""
-    reading = _Reading(root)
+    reading = Reading(root)
     base = root / "class" / "infiniband"
-    reading.snapshot.has_rdma = base.is_dir()
+    snapshot = Snapshot(has_rdma=reading.is_folder(base), unreadable=reading.unreadable)
     for folder in reading.folders(base):
-        reading.snapshot.devices.append(_device(reading, folder))
-    return reading.snapshot
+        snapshot.devices.append(_device(reading, folder))
+    return snapshot
 
 
-class _Reading:
-    """File access below one root that notes what it was refused."""
+class Reading:
+    """File access below one root that notes what it was refused, and never raises for it.
+
+    Attributes:
+        root: what paths are told below.
+        unreadable: path below the root -> why, such as ``EACCES``.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.snapshot = Snapshot()
+        self.unreadable: dict[str, str] = {}
 
     def text(self, file: Path) -> str | None:
         """Return a file's text without white space around; nothing when absent or refused."""
@@ -147,7 +157,7 @@ class _Reading:
             return None
         except OSError as exc:
             code = errno.errorcode.get(exc.errno or 0, str(exc.errno))
-            self.snapshot.unreadable[str(file.relative_to(self.root))] = code
+            self.unreadable[os.path.relpath(file, self.root)] = code
             return None
 
     def texts(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:
@@ -157,12 +167,9 @@ class _Reading:
 
     def numbers(self, folder: Path) -> dict[str, int]:
         """Return a folder of counters."""
-        found = {one.name: self.text(one) for one in self.entries(folder) if one.is_file()}
-        return {
-            name: int(text)
-            for name, text in found.items()
-            if text is not None and re.fullmatch(r"\d{1,20}", text)
-        }
+        files = [one for one in self.entries(folder) if not self.is_folder(one)]
+        found = {one.name: number(self.text(one)) for one in files}
+        return {name: count for name, count in found.items() if count is not None}
 
     def entries(self, folder: Path) -> list[Path]:
         """Return what is in a folder, numbers in their order; nothing when it is not there."""
@@ -173,41 +180,65 @@ class _Reading:
 
     def folders(self, folder: Path) -> list[Path]:
         """Return the folders in a folder."""
-        return [one for one in self.entries(folder) if one.is_dir()]
+        return [one for one in self.entries(folder) if self.is_folder(one)]
+
+    def is_folder(self, path: Path) -> bool:
+        """Return whether a path leads to a folder that can be reached."""
+        return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a folder is closed
+
+    def target(self, link: Path) -> str:
+        """Return the last name of where a link points, which need not be there; empty: no link."""
+        try:
+            return link.readlink().name
+        except OSError:
+            return ""
+
+    def real(self, path: Path) -> Path | None:
+        """Return where a path leads in the end; nothing when it leads nowhere."""
+        try:
+            return path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            return None
+
+
+def number(text: str | None) -> int | None:
+    """Return a whole number of at most 20 digits; nothing when the text is none."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,20}", text) else None
 
 
 def _natural(path: Path) -> tuple[tuple[int, str], ...]:
-    words = re.split(r"(\d+)", path.name)
-    return tuple((int(one), "") if one.isdigit() else (-1, one) for one in words)
+    words = re.split(r"([0-9]+)", path.name)
+    return tuple((int(one), "") if at % 2 else (-1, one) for at, one in enumerate(words))
 
 
-def _device(reading: _Reading, folder: Path) -> RdmaDevice:
+def _device(reading: Reading, folder: Path) -> RdmaDevice:
     device = RdmaDevice(name=folder.name, values=reading.texts(folder, _DEVICE_FILES))
     for port in reading.folders(folder / "ports"):
-        if port.name.isdigit():
+        if number(port.name) is not None:
             device.ports.append(_port(reading, port))
-    pci = folder / "device"
-    if not pci.exists():
+    pci = reading.real(folder / "device")
+    if pci is None:
         return device
-    device.pci = _pci_path(reading, pci.resolve())
-    numa = device.pci[0].values.get("numa_node", "") if device.pci else ""
-    device.numa_node = int(numa) if re.fullmatch(r"\d{1,4}", numa) else None
-    total = reading.text(pci / "sriov_totalvfs")
-    device.total_vfs = int(total) if total and total.isdigit() else None
-    links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn\d+", one.name)]
-    device.vfs = [one.resolve().name for one in links]
-    device.is_vf = (pci / "physfn").exists()
+    device.pci = pci_path(reading, pci)
+    device.numa_node = number(device.pci[0].values.get("numa_node")) if device.pci else None
+    device.total_vfs = number(reading.text(pci / "sriov_totalvfs"))
+    links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn[0-9]+", one.name)]
+    device.vfs = [name for one in links if (name := reading.target(one))]
+    device.is_vf = os.path.lexists(pci / "physfn")
+    device.driver = reading.target(pci / "driver")
+    device.netdevs = [one.name for one in reading.folders(pci / "net")]
     return device
 
 
-def _port(reading: _Reading, folder: Path) -> RdmaPort:
+def _port(reading: Reading, folder: Path) -> RdmaPort:
     port = RdmaPort(number=int(folder.name), values=reading.texts(folder, _PORT_FILES))
     for entry in reading.entries(folder / "gids"):
         gid = reading.text(entry)
-        if gid and gid != _ZERO_GID and entry.name.isdigit():
+        index = number(entry.name)
+        if gid and gid != _ZERO_GID and index is not None:
             kind = reading.text(folder / "gid_attrs" / "types" / entry.name) or ""
             netdev = reading.text(folder / "gid_attrs" / "ndevs" / entry.name) or ""
-            port.gids.append(GidEntry(int(entry.name), gid, kind, netdev))
+            port.gids.append(GidEntry(index, gid, kind, netdev))
     keys = [reading.text(entry) for entry in reading.entries(folder / "pkeys")]
     port.pkeys = [key for key in keys if key and key != "0x0000"]
     port.counters = reading.numbers(folder / "counters")
@@ -215,7 +246,7 @@ def _port(reading: _Reading, folder: Path) -> RdmaPort:
     return port
 
 
-def _pci_path(reading: _Reading, device: Path) -> list[PciFunction]:
+def pci_path(reading: Reading, device: Path) -> list[PciFunction]:
     """Return the function and the bridges above it, which are the folders above its own."""
     found = []
     for folder in (device, *device.parents):

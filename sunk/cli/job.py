@@ -16,6 +16,7 @@ from sunk.cli import (
     job_explain,
     job_layout,
     job_lint,
+    job_prove,
     job_record,
     job_state,
     job_stats,
@@ -67,6 +68,7 @@ For example:
 app.add_typer(job_template.app, name="template")
 app.command(name="check")(job_check.check)
 app.command(name="layout")(job_layout.layout)
+app.command(name="prove")(job_prove.prove)
 app.command(name="watch")(job_watch.watch)
 app.command(name="status")(job_state.status)
 app.command(name="list")(job_state.list_runs)

@@ -12,6 +12,7 @@ from sunk.toolkit.parameters import JobParameters, NodeParameters
 from sunk.toolkit.parameters.first import (
     HealthGateParameters,
     HelloParameters,
+    MpiParameters,
     NcclTestsParameters,
     RankedParameters,
 )
@@ -90,6 +91,8 @@ def container_variables(parameters: JobParameters) -> str:
 
 
 def _set_by_template(parameters: JobParameters) -> Iterator[str]:
+    if isinstance(parameters, MpiParameters):
+        yield from ("UCX_LOG_FILE", "UCX_LOG_LEVEL")
     if isinstance(parameters, NcclTestsParameters):
         yield from ("NCCL_TESTS_SPLIT_MASK",) if parameters.split_mask is not None else ()
         yield from ("NCCL_COLLNET_ENABLE",) if parameters.sharp else ()

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from sunk.assess.verdict import Verdict
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.model.slurm import JobId
 from sunk.toolkit.directives import LOG_FILE
 from sunk.toolkit.follow import completed, follow_array
 from sunk.toolkit.job_file import read_job
+from sunk.toolkit.proving import account_of
 from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
 from tests.contract.slurm_harness import CliHarness
@@ -207,6 +209,52 @@ def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
     if order == "switches":
         assert [line.split()[2] for line in found] == ["w1", "w1", "w2", "w2", "w3", "w3"]
         assert '"verdict": "planned"' in job.log()
+
+
+UNEVEN = """\
+#!/bin/bash
+/usr/bin/python3 "$@" || exit
+if [[ $SLURMD_NODENAME == w2 && $* == *--evidence* ]]; then
+  sed -i 's/"kind": "[a-z]*"/"kind": "roce"/' record/fabric.*.w2.json
+fi
+"""
+
+
+@pytest.fixture
+def uneven(slurm) -> str:
+    """Node w2 says that its network is another."""
+    stub = slurm.path(f"{STUBS}/uneven/python3")
+    stub.parent.mkdir(exist_ok=True)
+    stub.write_text(UNEVEN)
+    stub.chmod(0o755)
+    return f"environment={{PATH: '{STUBS}/uneven:{PATH}'}}"
+
+
+MPI = ["nodes=3", "memoryPerNode=100", "mpiPlugin=none", "program=[echo, started]"]
+
+
+def test_nodes_with_different_networks_do_not_start_and_are_named(slurm, uneven):
+    job = Job(slurm, "mpi", *MPI, uneven)
+    assert set(job.ended().values()) == {"FAILED 3:0"}
+    assert 'nodes differ: w2: kind "roce", elsewhere "tcp"' in job.log()
+    assert "started" not in job.log()
+
+
+def test_nodes_with_different_networks_start_when_that_is_wanted(slurm, uneven):
+    job = Job(slurm, "mpi", *MPI, uneven, "unevenNodes=warn").finished()
+    assert 'nodes differ: w2: kind "roce", elsewhere "tcp"' in job.log()
+    assert job.log().count("started") == 3
+
+
+def test_every_node_keeps_evidence_of_its_network_and_silence_proves_nothing(slurm):
+    job = Job(slurm, "mpi", *MPI).finished()
+    kinds = {
+        file.name: json.loads(file.read_text())["kind"]
+        for file in job.folder.glob("record/fabric.*.json")
+    }
+    assert kinds == {f"fabric.0.w{number}.json": "tcp" for number in (1, 2, 3)}
+    assert job.log().count("no RDMA path: collectives go over TCP") == 3
+    assert {one.verdict for one in account_of(job.folder).processes} == {Verdict.UNKNOWN}
 
 
 def test_every_element_of_a_sweep_runs_with_its_settings_and_is_passed_over_when_done(slurm):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MELLANOX, AMAZON = "0x15b3", "0x1d0f"
+MELLANOX, AMAZON, NVIDIA = "0x15b3", "0x1d0f", "0x10de"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Adapter:
     gid_type: str = ""
     vf: bool = False
     vendor: str = MELLANOX
+    driver: str = "mlx5_core"
+    owner: str = ""
 
 
 def lay_out(
@@ -32,8 +34,13 @@ def lay_out(
     nets: dict[str, int] | None = None,
     default: str = "",
     cxi: tuple[str, ...] = (),
+    gpus: int = 0,
+    peer_memory: bool = False,
+    imex_channels: int = 0,
 ) -> tuple[Path, Path]:
     """Write the trees below `root`; return where sysfs and procfs are.
+
+    The tree of devices is ``dev``, beside them.
 
     Args:
         root: an empty folder.
@@ -41,13 +48,42 @@ def lay_out(
         nets: network device -> MTU; all are up.
         default: the one with the default route.
         cxi: devices of class cxi.
+        gpus: NVIDIA GPUs.
+        peer_memory: nvidia_peermem is loaded.
+        imex_channels: channels of NVLink between nodes.
     """
     sys, proc = root / "sys", root / "proc"
+    _lay_out_adapters(sys, adapters)
+    for name, mtu in (nets or {}).items():
+        _write(sys / "class/net" / name / "operstate", "up")
+        _write(sys / "class/net" / name / "mtu", str(mtu))
+    for number in range(gpus):
+        gpu = sys / f"bus/pci/devices/0000:{number + 0xA0:02x}:00.0"
+        _write(gpu / "vendor", NVIDIA)
+        _write(gpu / "class", "0x030200")
+    if peer_memory:
+        (sys / "module/nvidia_peermem").mkdir(parents=True)
+    for number in range(imex_channels):
+        _write(root / "dev/nvidia-caps-imex-channels" / f"channel{number}", "")
+    for name in cxi:
+        (sys / "class/cxi" / name).mkdir(parents=True)
+    lines = ["Iface\tDestination\tGateway"]
+    if default:
+        lines.append(f"{default}\t00000000\t0100000A")
+    _write(proc / "net/route", "\n".join(lines))
+    return sys, proc
+
+
+def _lay_out_adapters(sys: Path, adapters: tuple[Adapter, ...]) -> None:
     for number, one in enumerate(adapters):
         pci = sys / f"devices/pci0000:00/0000:{number + 1:02x}:00.0"
         _write(pci / "vendor", one.vendor)
         if one.vf:
-            (pci / "physfn").mkdir()
+            (pci / "physfn").symlink_to("../0000:00:00.0")
+        (pci / "driver").symlink_to(f"../../../bus/pci/drivers/{one.driver}")
+        if one.owner:
+            owner = sys / "class/infiniband" / one.owner / "device"
+            (owner / "virtfn0").symlink_to(f"../{pci.name}")
         folder = sys / "class/infiniband" / one.name
         port = folder / "ports/1"
         words = {"state": one.state, "rate": one.rate, "link_layer": one.layer}
@@ -59,16 +95,6 @@ def lay_out(
         if one.netdev:
             _write(port / "gid_attrs/ndevs/0", one.netdev)
         (folder / "device").symlink_to(pci)
-    for name, mtu in (nets or {}).items():
-        _write(sys / "class/net" / name / "operstate", "up")
-        _write(sys / "class/net" / name / "mtu", str(mtu))
-    for name in cxi:
-        (sys / "class/cxi" / name).mkdir(parents=True)
-    lines = ["Iface\tDestination\tGateway"]
-    if default:
-        lines.append(f"{default}\t00000000\t0100000A")
-    _write(proc / "net/route", "\n".join(lines))
-    return sys, proc
 
 
 def _write(file: Path, text: str) -> None:

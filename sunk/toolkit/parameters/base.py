@@ -146,6 +146,11 @@ class PlacedParameters(JobParameters):
         default_factory=list,
         description="SOURCE:TARGET or SOURCE:TARGET:ro, beside the run's own folder.",
     )
+    uneven_nodes: Literal["refuse", "warn"] = Field(
+        "refuse",
+        description="What becomes of a job whose nodes have different networks: it does not "
+        "start, or is only told so.",
+    )
 
     def breaches(self) -> Iterator[Breach]:
         """Yield the rules that the parameters break among themselves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunk_jobs import fabric_env, sysfs_rdma
-from sunk_jobs.fabric_choice import Host, Wishes, choose, differences
+from sunk_jobs.fabric_choice import Host, Wishes, choose
 from sunk_jobs.fabric_env import exports
 from sunk_jobs.sysfs_rdma import RdmaDevice, RdmaPort
 from tests.support.golden import check_golden
@@ -73,10 +73,39 @@ NODES = {
     "tcp": {"nets": {"eth0": 1500}, "default": "eth0"},
     "tcp-without-a-route": {"nets": {"br1": 1500, "br0": 1500}},
     "nothing": {},
+    "mnnvl": {
+        "adapters": EIGHT[:4],
+        "nets": {"eth0": 1500},
+        "default": "eth0",
+        "gpus": 4,
+        "peer_memory": True,
+        "imex_channels": 1,
+    },
+    "mnnvl-without-a-channel": {"adapters": EIGHT[:4], "nets": {"eth0": 1500}, "gpus": 4},
+    "host-with-physical-and-virtual": {
+        "adapters": (EIGHT[0], EIGHT[1], replace(EIGHT[2], vf=True, owner="mlx5_1")),
+        "nets": {"eth0": 1500},
+    },
+    "absurd": {
+        "adapters": (
+            Adapter("mlx5_0"),
+            Adapter("mlx5_1", rate="999999 Gb/sec"),
+            Adapter("mlx5_2", rate=""),
+            Adapter("mlx5_é;$(id)"),
+            Adapter("mlx5_4", state=""),
+            Adapter("mlx5_5", layer=""),
+        ),
+        "nets": {"ëth0": 1500},
+        "default": "ëth0",
+    },
 }
+"""Simulated: no such node was at hand. The words are those of the kernel's and drivers' sources."""
 
 
 def ran(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Run the program; devices are those of the tree beside sysfs."""
+    if "--sysfs" in words:
+        words = (*words, "--dev", Path(str(words[words.index("--sysfs") + 1])).parent / "dev")
     status = fabric_env.main([str(word) for word in words])
     said = capsys.readouterr()
     return status, said.out, said.err
@@ -87,6 +116,10 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = fabric_env.resource.RLIM_INFINITY
     monkeypatch.setattr(fabric_env.resource, "getrlimit", lambda _which: (limit, limit))
     monkeypatch.setenv("SLURMD_NODENAME", "gpu-1")
+    monkeypatch.setattr(fabric_env.platform, "node", lambda: "gpu-1.site.example")
+    for name in os.environ:
+        if name.startswith(("NCCL_", "FI_", "UCX_", "SHARP_", "PCIDEVICE_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -94,6 +127,9 @@ def test_variables_of_each_kind_of_node(node, tmp_path, capsys):
     sys, proc = lay_out(tmp_path, **NODES[node])
     kept = tmp_path / "evidence.json"
     words = ("--sysfs", sys, "--proc", proc, "--evidence", kept)
+    if node.startswith("mnnvl"):
+        (tmp_path / "smi.txt").write_text(SMI)
+        words += ("--nvidia-smi", tmp_path / "smi.txt")
     status, out, err = ran(capsys, *words)
     assert status == 0
     check_golden(
@@ -102,11 +138,11 @@ def test_variables_of_each_kind_of_node(node, tmp_path, capsys):
 
 
 def test_nvlink_domain_is_taken_from_what_nvidia_smi_printed(tmp_path, capsys):
-    sys, proc = lay_out(tmp_path, EIGHT, nets={"eth0": 1500}, default="eth0")
+    sys, proc = lay_out(tmp_path, EIGHT, nets={"eth0": 1500}, imex_channels=1)
     (tmp_path / "smi.txt").write_text(SMI)
     words = ("--sysfs", sys, "--proc", proc, "--nvidia-smi", tmp_path / "smi.txt")
     _, out, _ = ran(capsys, *words)
-    assert "export NCCL_MNNVL_ENABLE=2" in out.splitlines()
+    assert "export NCCL_MNNVL_ENABLE='2'" in out.splitlines()
     assert (
         "# NVLink domain 3b4a2f0c-0000-4000-8000-000000000001.32766, 2 GPUs here"
         in out.splitlines()
@@ -149,39 +185,74 @@ def test_what_the_site_says_wins(tmp_path, capsys):
         for line in out.splitlines()
         if "=" in line and line[0] != "#"
     )
-    assert found["NCCL_IB_HCA"] == "=" + ",".join(f"mlx5_{n}:1" for n in range(7))
-    assert found["NCCL_SOCKET_IFNAME"] == "=mgmt"
-    assert (found["NCCL_IB_QPS_PER_CONNECTION"], found["NCCL_IB_SL"]) == ("4", "1")
+    assert found["NCCL_IB_HCA"] == "'=" + ",".join(f"mlx5_{n}:1" for n in range(7)) + "'"
+    assert found["NCCL_SOCKET_IFNAME"] == "'=mgmt'"
+    assert (found["NCCL_IB_QPS_PER_CONNECTION"], found["NCCL_IB_SL"]) == ("'4'", "'1'")
+
+
+def test_what_the_user_has_set_stays_and_is_told(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("NCCL_IB_HCA", "=mlx5_3:1")
+    monkeypatch.setenv("NCCL_IB_GID_INDEX", "3")
+    monkeypatch.setenv("NCCL_P2P_DISABLE", "1")
+    sys, proc = lay_out(tmp_path, EIGHT[:2])
+    _, out, err = ran(capsys, "--sysfs", sys, "--proc", proc)
+    assert "export NCCL_IB_HCA" not in out
+    assert "# NCCL_IB_HCA is set already; it would be =mlx5_0:1,mlx5_1:1" in out.splitlines()
+    assert err.splitlines() == [
+        "fabric_env: gpu-1: NCCL_P2P_DISABLE=1 is set: it takes a fast way out of use",
+        "fabric_env: gpu-1: NCCL_IB_GID_INDEX is set: the index differs from Pod to Pod",
+    ]
+
+
+def test_adapters_that_were_not_granted_to_the_pod_are_left_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PCIDEVICE_EXAMPLE_COM_RAIL", "0000:02:00.0,0000:04:00.0")
+    sys, proc = lay_out(tmp_path, EIGHT)
+    _, out, _ = ran(capsys, "--sysfs", sys, "--proc", proc)
+    assert "export NCCL_IB_HCA='=mlx5_1:1,mlx5_3:1'" in out.splitlines()
+    monkeypatch.setenv("PCIDEVICE_EXAMPLE_COM_RAIL", "0000:f2:00.0")
+    _, out, _ = ran(capsys, "--sysfs", sys, "--proc", proc)
+    assert out.count("mlx5_7:1") > 0
+
+
+def test_sharp_is_set_up_over_infiniband_and_told_of_elsewhere(tmp_path, capsys):
+    sys, proc = lay_out(tmp_path / "ib", EIGHT)
+    _, out, _ = ran(capsys, "--sysfs", sys, "--proc", proc, "--sharp")
+    assert "export SHARP_SMX_UCX_INTERFACE='mlx5_0:1'" in out.splitlines()
+    sys, proc = lay_out(tmp_path / "tcp", nets={"eth0": 1500})
+    _, out, err = ran(capsys, "--sysfs", sys, "--proc", proc, "--sharp")
+    assert "SHARP" not in out
+    assert "SHARP is asked for, and the fabric is tcp" in err
+
+
+def test_gpu_memory_that_no_adapter_reaches_is_told(tmp_path, capsys):
+    sys, proc = lay_out(tmp_path, EIGHT, gpus=8)
+    (proc / "driver/nvidia").mkdir(parents=True)
+    (proc / "driver/nvidia/version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module")
+    _, _, err = ran(capsys, "--sysfs", sys, "--proc", proc)
+    assert "neither nvidia_peermem nor DMA-BUF" in err
+
+
+def test_default_route_of_least_metric_is_the_one(tmp_path, capsys):
+    sys, proc = lay_out(tmp_path, nets={"eth0": 1500, "eth1": 1500})
+    row = "{}\t00000000\t0100000A\t0003\t0\t0\t{}\t00000000"
+    lines = ["Iface", row.format("eth0", 200), row.format("eth1", 100)]
+    (proc / "net/route").write_text("\n".join(lines))
+    _, out, _ = ran(capsys, "--sysfs", sys, "--proc", proc)
+    assert "export NCCL_SOCKET_IFNAME='=eth1'" in out.splitlines()
+
+
+def test_evidence_that_cannot_be_kept_is_told_and_nothing_is_exported(tmp_path, capsys):
+    sys, proc = lay_out(tmp_path)
+    words = ("--sysfs", sys, "--proc", proc, "--evidence", tmp_path / "no" / "such.json")
+    status, out, err = ran(capsys, *words)
+    assert (status, out) == (95, "")
+    assert "cannot keep" in err
 
 
 def test_gid_index_is_never_set(tmp_path, capsys):
     for number, node in enumerate(NODES.values()):
         sys, proc = lay_out(tmp_path / str(number), **node)
         assert "GID_INDEX" not in ran(capsys, "--sysfs", sys, "--proc", proc)[1]
-
-
-def evidence_of(tmp_path, capsys, name: str, adapters) -> Path:
-    sys, proc = lay_out(tmp_path / name, adapters, nets=RAILS)
-    file = tmp_path / f"{name}.json"
-    ran(capsys, "--sysfs", sys, "--proc", proc, "--evidence", file)
-    found = json.loads(file.read_text()) | {"node": name}
-    file.write_text(json.dumps(found))
-    return file
-
-
-def test_node_that_lacks_a_rail_is_named(tmp_path, capsys):
-    files = [evidence_of(tmp_path, capsys, name, ROCE) for name in ("gpu-1", "gpu-2", "gpu-4")]
-    files.append(evidence_of(tmp_path, capsys, "gpu-3", ROCE[:3]))
-    status, _, err = ran(capsys, "--compare", *files)
-    assert status == 3
-    assert "nodes differ: gpu-3: number of rails 3, elsewhere 4" in err
-    assert ran(capsys, "--compare", *files[:3])[0] == 0
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", "not json", '{"node": 1'])
-def test_damaged_evidence_is_refused_and_not_compared(tmp_path, capsys, text):
-    (tmp_path / "a.json").write_text(text)
-    assert ran(capsys, "--compare", tmp_path / "a.json")[0] == 3
 
 
 _TEXT = st.text(max_size=12)
@@ -229,7 +300,3 @@ def _commands(text: str) -> list[list[str]]:
             found.append([])
         found[-1].append(word)
     return found
-
-
-def test_nodes_that_are_alike_have_no_differences():
-    assert differences({"a": {"kind": "tcp"}, "b": {"kind": "tcp"}}) == ()

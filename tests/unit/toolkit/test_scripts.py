@@ -220,7 +220,7 @@ def test_environment_value_never_leaves_its_variable(value, name):
             render_job(template, changed)
         return
     script = render_job(template, changed).script
-    body = script[script.index(f"\nexport {name}=") : script.index("\n\n# PMIx")]
+    body = script[script.index(f"\nexport {name}=") : script.index("\n\n# Evidence of the ways")]
     assert shlex.split(body) == ["export", f"{name}={value}"]
 
 

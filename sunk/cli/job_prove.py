@@ -1,0 +1,72 @@
+"""``sunk job prove``: which way a run's data really went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sunk.assess.verdict import exit_code
+from sunk.cli import exits
+from sunk.cli.lazy import Later
+from sunk.cli.output import Form, OutputOption, say, show
+
+if TYPE_CHECKING:
+    from sunk.assess import proof
+    from sunk.toolkit import proving
+else:
+    proof = Later("sunk.assess.proof")
+    proving = Later("sunk.toolkit.proving")
+
+_COLUMNS = (
+    *("run", "node", "ranks", "library", "expected", "transport", "gdr", "sharp", "nvls"),
+    *("verdict", "found"),
+)
+
+
+def prove(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs.")],
+    attempt: Annotated[
+        int | None,
+        typer.Option(
+            "--attempt", metavar="N", min=0, help="Which attempt; the last with evidence if absent."
+        ),
+    ] = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Say which way the data of runs really went, node by node and rank by rank.
+
+    Reads the logs that NCCL, UCX and Open MPI wrote (record/nccl, record/ucx, logs, the job's
+    output) and compares them with what each node had found of its fabric before the start
+    (record/fabric.ATTEMPT.NODE.json): the transport between nodes, GPUDirect RDMA (gdr), reductions
+    in the switches (sharp) and in NVLink (nvls). What no log says is UNKNOWN, never PASS; that a
+    network was chosen does not prove that data went over it. Changes nothing.
+
+    Exit codes: 0 all went as expected; 1 something did not; 2 there is no such folder, or a file
+    cannot be read; 5 nothing went wrong, but something is not known.
+
+    For example:
+
+    - `sunk job prove ~/sunk-runs/nccl-tests-20260102T030405`
+    - `sunk job prove ./run-1 ./run-2 --output json`
+    """
+    accounts = [proving.account_of(one, attempt) for one in runs]
+    if output is Form.TABLE:
+        rows = [
+            {"run": Path(one.run).name} | row
+            for one in accounts
+            for row in [*proof.summary(one.processes), *map(_row, one.findings)]
+        ]
+        show(rows, output, _COLUMNS if len(accounts) > 1 else _COLUMNS[1:])
+    else:
+        show(accounts, output)
+    code = exit_code(verdict for one in accounts for verdict in one.verdicts)
+    if code == exits.OK and output is Form.TABLE:
+        say("\nas expected")
+    raise typer.Exit(code)
+
+
+def _row(finding: object) -> dict[str, object]:
+    check, found = getattr(finding, "check", ""), getattr(finding, "found", "")
+    return {"verdict": getattr(finding, "verdict", ""), "found": f"{check}: {found}"}
