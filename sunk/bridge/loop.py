@@ -33,6 +33,7 @@ from sunk.bridge.status import (
     write_conditions,
     write_machine_condition,
 )
+from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, sleep_seconds
 from sunk.bridge.wishes import Makings, Wishes, WishReader
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.slurm.protocol import SlurmClient
@@ -132,57 +133,82 @@ class Bridge:
         self._makings = Makings()
         self._observer = Observer(kube, self._client, settings.namespace, settings.limits)
         self._applier = Applier(kube, self._client, settings.namespace, self._makings.pod)
+        self._last = (Wishes(), Standing(waiting="nothing was looked at yet"))
+        self._settled_at = float("-inf")
+        self._accounts = ""
         self._done_at: tuple[float, ...] = ()
         self._doubt_since: float | None = None
         self._told: frozenset[tuple[str, str]] = frozenset()
         self._log = log.bind(namespace=settings.namespace)
 
-    def round(self) -> Round:
-        """Look once, do what is to be done now, and write what changed."""
+    def round(self, woken: Woken = THE_TIME_CAME) -> Round:
+        """Look once, do what is to be done now, and write what changed.
+
+        Args:
+            woken: what changed. When it is workers alone, a short round serves: what is wanted and
+                the daemons were looked at within the last second, and are again in the next.
+        """
         now = self._monotonic()
         dry = self._settings.dry_run
-        wishes = self._wishes.read()
-        standing = self._daemons.settle(wishes, now, dry_run=dry)
-        self._take_keys(standing.keys)
-        machines = self._observer.machines(now)
-        sight = self._observer.look(now, self._makings.sets(wishes, standing.keys, machines))
+        short = woken.by_workers and self._is_settled(now)
+        if not short:
+            woken = THE_TIME_CAME
+            self._settle(now)
+        wishes, standing = self._last
+        machines = self._observer.machines(now, woken)
+        sets = self._makings.sets(wishes, standing.keys, machines)
+        sight = self._observer.look(now, sets, woken)
         outcomes, waiting = self._act(sight, now)
-        accounts = ""
-        if standing.ready and not dry and not wishes.deleting:
-            accounts = self._people.settle(wishes.described.cluster, self._client, now)
+        if not short:
+            self._accounts = ""
+            if standing.ready and not dry and not wishes.deleting:
+                self._accounts = self._people.settle(wishes.described.cluster, self._client, now)
+        of_cluster = _of_cluster(wishes, standing, self._accounts)
         made = Round(
             outcomes=outcomes,
-            waiting=(*waiting, *_not_done(outcomes), *_of_cluster(wishes, standing, accounts)),
-            standing=standing,
+            waiting=(*waiting, *_not_done(outcomes), *of_cluster),
+            standing=replace(standing, put_right=()) if short else standing,
             doubtful=not all(one.ok for one in sight.snapshot.trusts),
         )
         if not dry:
-            written = (
-                *self._write(sight, now),
-                *self._write_resources(wishes, standing, accounts, sight, made),
-            )
+            written = self._write(sight, now)
+            if not short:
+                written += self._write_resources(wishes, standing, self._accounts, sight, made)
             made = replace(made, written=written)
             self._publish(wishes, sight, made)
         self._tell(made)
         return made
 
+    def _settle(self, now: float) -> None:
+        """Read what is wanted, and bring the daemons in line with it."""
+        wishes = self._wishes.read()
+        standing = self._daemons.settle(wishes, now, dry_run=self._settings.dry_run)
+        self._take_keys(standing.keys)
+        self._last, self._settled_at = (wishes, standing), now
+
+    def _is_settled(self, now: float) -> bool:
+        """Return whether what is wanted was read a moment ago, and the daemons were in line."""
+        wishes, standing = self._last
+        settled = standing.ready and not wishes.fault and not wishes.deleting
+        return settled and now - self._settled_at < PERIOD_SECONDS
+
     def serve(self, stop: threading.Event) -> None:
         """Run rounds until `stop` is set."""
-        wake = threading.Event()
+        alarm = Alarm()
         here = self._settings.namespace
         watched = ((NODE, None), (POD, here), (SLURM_CLUSTER, here), (NODE_SET, here))
         for kind, namespace in watched:
             watcher = threading.Thread(
                 target=self._watch,
-                args=(kind, namespace, wake, stop),
+                args=(kind, namespace, alarm, stop),
                 name=f"watch {kind.plural}",
                 daemon=True,
             )
             watcher.start()
+        woken = THE_TIME_CAME
         while not stop.is_set():
-            self.round()
-            wake.wait(PERIOD_SECONDS)
-            wake.clear()
+            self.round(woken)
+            woken = alarm.wait(sleep_seconds(self._wall))
 
     def _client(self) -> SlurmClient:
         if self._slurm is None:
@@ -213,16 +239,16 @@ class Bridge:
         return outcomes, plan.waiting
 
     def _watch(
-        self, kind: Kind, namespace: str | None, wake: threading.Event, stop: threading.Event
+        self, kind: Kind, namespace: str | None, alarm: Alarm, stop: threading.Event
     ) -> None:
         while not stop.is_set():
             try:
                 since = self._kube.version_of(kind, namespace)
-                wake.set()  # for what changed before
-                for _ in self._kube.watch(
+                alarm.changed(kind, since)  # for what changed before
+                for event in self._kube.watch(
                     kind, namespace, since=since, within_seconds=_WATCH_SECONDS
                 ):
-                    wake.set()
+                    alarm.changed(kind, event.object["metadata"]["resourceVersion"])
             except RemoteError as exc:
                 self._log.warning("watch broke", kind=kind.plural, why=exc.message)
                 stop.wait(_BACKOFF_SECONDS)

@@ -8,13 +8,15 @@ from typing import Generic, TypeVar
 
 from sunk.bridge.patience import Asker
 from sunk.bridge.snapshot import loads_of, with_answers, worker_pod
+from sunk.bridge.waking import THE_TIME_CAME, Woken
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.slurm.protocol import SlurmClient
 from sunk.errors import NotFound, RemoteError
-from sunk.model.kube import KubeNode, Pod
+from sunk.model.kube import NODE, POD, KubeNode, Pod
 from sunk.model.slurm import Job, Listing, NodeName, SlurmNode
 from sunk.model.workers import Load, Snapshot, Trust, WorkerSet
 from sunk.plan.actions import (
+    CreatePod,
     DeletePod,
     DeleteRecord,
     Drain,
@@ -114,33 +116,45 @@ class Observer:
         self._as_of = 0
         self._listed_at = float("-inf")
         self._acted: set[NodeName] = set()
+        self._pods_acted = False
         self._said_at: int | None = None
         self._controller = ""
         self._ask_nodes: Asker[Listing[SlurmNode] | None] = Asker("slurmrestd", SLURM_SECONDS)
         self._ask_again: Asker[tuple[SlurmNode, ...]] = Asker("slurmrestd", SLURM_SECONDS)
         self._ask_for_jobs: Asker[tuple[Job, ...]] = Asker("slurmrestd", SLURM_SECONDS)
 
-    def machines(self, now: float) -> tuple[KubeNode, ...]:
-        """Ask for the Kubernetes Nodes, and return the last answer that came."""
-        self._nodes.ask(self._kube.nodes, now, self._limits)
+    def machines(self, now: float, woken: Woken = THE_TIME_CAME) -> tuple[KubeNode, ...]:
+        """Ask for the Kubernetes Nodes, and return the last answer that came.
+
+        Args:
+            now: seconds of a clock that never goes back.
+            woken: what the answer has to include.
+        """
+        told = woken.versions.get(NODE)
+        self._nodes.ask(lambda: self._kube.nodes(at_least=told), now, self._limits)
         return self._nodes.items
 
-    def look(self, now: float, sets: tuple[WorkerSet, ...]) -> Sight:
+    def look(self, now: float, sets: tuple[WorkerSet, ...], woken: Woken = THE_TIME_CAME) -> Sight:
         """Ask for the rest, once; an answer that does not come is part of the result.
 
         Args:
             now: seconds of a clock that never goes back.
             sets: what is wanted; jobs are asked for only when somebody has to go.
+            woken: what the answer has to include.
         """
         limits = self._limits
-        self._pods.ask(self._workers, now, limits)
-        self._records.ask(
-            lambda: self._read_records(now),
-            now,
-            limits,
-            run=self._controller,
-            server_time=lambda: self._said_at,
-        )
+        # What we did to Pods ourselves must be seen too, and no watch may have told it yet.
+        told = None if self._pods_acted else woken.versions.get(POD)
+        self._pods_acted = False
+        self._pods.ask(lambda: self._workers(told), now, limits)
+        if not (woken.by_workers and self._records_will_do(now)):
+            self._records.ask(
+                lambda: self._read_records(now),
+                now,
+                limits,
+                run=self._controller,
+                server_time=lambda: self._said_at,
+            )
         failure = ""
         if _somebody_leaves(sets, self._pods.items):
             failure = self._ask_jobs()
@@ -161,6 +175,8 @@ class Observer:
     def after(self, done: Iterable[WorkersAction]) -> None:
         """Take note of what we did: it is to be seen, not assumed, and not to be wondered at."""
         done = tuple(done)
+        ours = (CreatePod, DeletePod, NoteMachine)
+        self._pods_acted = any(isinstance(one, ours) for one in done)
         if all(isinstance(one, Drain | Resume | TakeDown | NoteMachine) for one in done):
             self._acted |= {one.node for one in done if not isinstance(one, NoteMachine)}
         else:
@@ -170,13 +186,21 @@ class Observer:
         self._pods.expect_gone(frozenset(pods))
         self._records.expect_gone(frozenset(records))
 
-    def _workers(self) -> Iterator[Pod]:
+    def _workers(self, at_least: str | None) -> Iterator[Pod]:
         """Ask for the worker Pods, and learn on the way which run of slurmctld there is."""
-        for pod in self._kube.pods(self._namespace, OURS):
+        for pod in self._kube.pods(self._namespace, OURS, at_least=at_least):
             if pod.name == CONTROLLER_POD:
                 self._controller = f"{pod.uid}/{pod.restarts}"
             elif pod.labels.get(LABEL_NAME) == WORKER:
                 yield pod
+
+    def _records_will_do(self, now: float) -> bool:
+        """Return whether the list of records is so new that a change in Kubernetes needs no other.
+
+        What is decided on it is read again, node by node, before it is done.
+        """
+        fresh = now - self._listed_at < LIST_SECONDS and not self._acted
+        return fresh and trust(self._records.belief, now, self._limits).ok
 
     def _read_records(self, now: float) -> tuple[SlurmNode, ...]:
         """Return the records; soon after a full list only those that we changed are read again.

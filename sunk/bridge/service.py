@@ -15,6 +15,7 @@ from sunk.bridge.health import Board
 from sunk.bridge.lease import Elector
 from sunk.bridge.loop import Bridge, Round
 from sunk.bridge.metrics import Metrics
+from sunk.bridge.waking import THE_TIME_CAME, Woken
 from sunk.errors import ConfigError, RemoteError
 
 LOOK_SECONDS = 0.2
@@ -50,11 +51,11 @@ class ReportedBridge(Bridge):
         self._board = board
         self._metrics = metrics
 
-    def round(self) -> Round:
+    def round(self, woken: Woken = THE_TIME_CAME) -> Round:
         """Do a round and note it down."""
         self._board.beat()
         began = time.monotonic()
-        made = super().round()
+        made = super().round(woken)
         self._metrics.round_done(
             made, seconds=time.monotonic() - began, at_seconds=self._wall().timestamp()
         )

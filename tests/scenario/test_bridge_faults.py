@@ -164,7 +164,7 @@ def test_slurmctld_that_was_just_restarted_is_believed_when_it_says_the_same_twi
 def test_pods_list_that_is_empty_all_of_a_sudden_takes_no_worker_down():
     site = Site(workers=8)
     job = site.occupy("a-3")
-    real, site.kube.pods = site.kube.pods, lambda *_: ()
+    real, site.kube.pods = site.kube.pods, lambda *_, **__: ()
     site.rounds(4)
     site.kube.pods = real
     site.rounds(2)

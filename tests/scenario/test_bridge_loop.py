@@ -107,14 +107,14 @@ def test_last_known_state_stays_for_a_while_and_then_is_unknown(site):
 def test_empty_list_of_pods_takes_nothing_down():
     site = Site(workers=1, machines=1)
     pods = site.kube.pods
-    site.kube.pods = lambda *_: ()
+    site.kube.pods = lambda *_, **__: ()
     assert site.actions(4) == []
     site.kube.pods = pods
     assert site.actions(4) == []
 
 
 def test_kubernetes_that_does_not_answer_stops_nothing_but_the_bridge(site):
-    def broken(*_words):
+    def broken(**_words):
         raise Unreachable("list nodes: no answer", system="kube-apiserver")
 
     nodes, site.kube.nodes = site.kube.nodes, broken

@@ -112,17 +112,20 @@ class KubeApi:
         ]
         return tuple(sorted(items, key=lambda item: (namespace_of(item) or "", name_of(item))))
 
-    def pods(self, namespace: str, selector: str = "") -> tuple[Pod, ...]:
+    def pods(
+        self, namespace: str, selector: str = "", *, at_least: str | None = None
+    ) -> tuple[Pod, ...]:
         """Return Pods, typed."""
         what = f"list pods in {namespace}"
-        answer = self._read(POD.path(namespace), what, _selector(selector))
+        answer = self._read(POD.path(namespace), what, _selector(selector), at_least=at_least)
         found = _decode(answer, wire.PodList, what).items or []
         return tuple(sorted((wire.pod(item) for item in found), key=lambda item: item.name))
 
-    def nodes(self) -> tuple[KubeNode, ...]:
+    def nodes(self, *, at_least: str | None = None) -> tuple[KubeNode, ...]:
         """Return Nodes, typed."""
-        found = _decode(self._read(NODE.path(), "list nodes"), wire.NodeList, "list nodes").items
-        return tuple(sorted((wire.node(item) for item in found or []), key=lambda item: item.name))
+        answer = self._read(NODE.path(), "list nodes", at_least=at_least)
+        found = _decode(answer, wire.NodeList, "list nodes").items or []
+        return tuple(sorted((wire.node(item) for item in found), key=lambda item: item.name))
 
     def apply(self, thing: KubeObject, *, manager: str = wellknown.FIELD_MANAGER) -> KubeObject:
         """Apply an object server-side."""
@@ -295,8 +298,21 @@ class KubeApi:
             raise refusal(what, answer.status, answer.body)
         return _decode(answer.body, dict[str, Any], what)
 
-    def _read(self, path: str, what: str, query: Sequence[tuple[str, str]] = ()) -> bytes:
-        answer = self.request("GET", path, query=query, within_seconds=self._within_seconds)
+    def _read(
+        self,
+        path: str,
+        what: str,
+        query: Sequence[tuple[str, str]] = (),
+        *,
+        at_least: str | None = None,
+    ) -> bytes:
+        cached = [] if at_least is None else _not_older_than(at_least)
+        answer = self.request(
+            "GET", path, query=(*query, *cached), within_seconds=self._within_seconds
+        )
+        if cached and answer.status >= 400:
+            # Its cache is behind, as one of several servers' may be: the newest state will do too.
+            return self._read(path, what, query)
         if answer.status >= 400:
             raise refusal(what, answer.status, answer.body)
         return answer.body
@@ -347,6 +363,10 @@ def _lines(answer: Any) -> Iterator[bytes]:
         yield from (line for line in whole if line.strip())
     if rest.strip():
         yield rest
+
+
+def _not_older_than(version: str) -> list[tuple[str, str]]:
+    return [("resourceVersion", version), ("resourceVersionMatch", "NotOlderThan")]
 
 
 def _selector(selector: str) -> tuple[tuple[str, str], ...]:

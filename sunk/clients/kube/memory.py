@@ -85,12 +85,22 @@ class MemoryKube:
         ]
         return tuple(sorted(found, key=lambda one: (namespace_of(one) or "", name_of(one))))
 
-    def pods(self, namespace: str, selector: str = "") -> tuple[Pod, ...]:
+    def pods(
+        self,
+        namespace: str,
+        selector: str = "",
+        *,
+        at_least: str | None = None,  # noqa: ARG002 - there is no cache
+    ) -> tuple[Pod, ...]:
         """Return Pods, typed."""
         raw = self._chosen(POD, namespace, selector)
         return tuple(wire.pod(_typed({"spec": {}, "status": {}, **r}, wire.WirePod)) for r in raw)
 
-    def nodes(self) -> tuple[KubeNode, ...]:
+    def nodes(
+        self,
+        *,
+        at_least: str | None = None,  # noqa: ARG002 - there is no cache
+    ) -> tuple[KubeNode, ...]:
         """Return Nodes, typed."""
         raw = self._chosen(NODE, None)
         return tuple(wire.node(_typed({"spec": {}, "status": {}, **r}, wire.WireNode)) for r in raw)

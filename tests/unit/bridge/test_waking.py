@@ -1,0 +1,37 @@
+"""What wakes the loop, and how long it sleeps."""
+
+import datetime as dt
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, sleep_seconds
+from sunk.model.kube import NODE, NODE_SET, POD
+
+
+def test_changes_before_the_wait_end_it_at_once_and_are_told_once_with_the_newest_version():
+    alarm = Alarm()
+    alarm.changed(NODE, "7")
+    alarm.changed(NODE, "9")
+    alarm.changed(POD, "8")
+    assert alarm.wait(60) == Woken(by=frozenset({NODE, POD}), versions={NODE: "9", POD: "8"})
+    assert alarm.wait(0) == Woken(by=frozenset(), versions={NODE: "9", POD: "8"})
+
+
+def test_only_nodes_and_pods_make_a_round_about_workers_alone():
+    def woken(*kinds):
+        return Woken(by=frozenset(kinds)).by_workers
+
+    assert woken(NODE)
+    assert woken(NODE, POD)
+    assert not woken(NODE, NODE_SET)
+    assert not THE_TIME_CAME.by_workers
+
+
+@given(st.integers(0, 999_999))
+def test_sleep_ends_just_after_the_turn_of_a_second_and_within_little_more_than_one(microsecond):
+    start = dt.datetime(2026, 1, 1, 12, 0, 0, microsecond, tzinfo=dt.UTC)
+    slept = sleep_seconds(lambda: start)
+    assert 0.1 <= slept <= 1.1
+    end = start + dt.timedelta(seconds=slept)
+    assert abs(end.microsecond - 50_000) <= 1
