@@ -172,6 +172,20 @@ def a_pod(namespace: str, name: str = "p"):
     }
 
 
+def test_answer_that_may_be_cached_has_what_the_version_that_is_asked_for_has(kube, namespace):
+    for name in ("p", "q", "r"):
+        made = kube.create(a_pod(namespace, name))
+        version = made["metadata"]["resourceVersion"]
+        assert name in {one.name for one in kube.pods(namespace, at_least=version)}
+    assert kube.nodes(at_least=kube.version_of(NODE)) == kube.nodes()
+
+
+def test_version_that_the_cache_will_not_have_soon_costs_a_wait_and_no_answer(kube, namespace):
+    kube.create(a_pod(namespace))
+    (pod,) = kube.pods(namespace, at_least=str(10**15))
+    assert pod.name == "p"
+
+
 def status(namespace: str, *types: str, message: str = ""):
     stamp = "2026-01-01T00:00:00Z"
     conditions = [

@@ -79,7 +79,8 @@ def _programs(slurm: SlurmNamespace) -> str:
 
 
 def gated(gate: str) -> list[str]:
-    return ["sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.1; done; printf through"]
+    wait = f"while [ ! -e {gate} ]; do sleep 0.1; done"
+    return ["sh", "-c", f"echo here >> {gate}.waiting; {wait}; printf through"]
 
 
 def test_results_and_exceptions_come_back_from_jobs(executor):
@@ -118,22 +119,23 @@ def test_one_element_is_cancelled_and_the_others_go_on(slurm, executor):
 def test_controller_that_is_away_changes_nothing(slurm, executor, outside):
     gate = f"{ROOT}/gate-{time.time_ns()}"
     words = (subprocess.check_output, gated(gate))
-    running, waiting = executor.submit(*words), executor.submit(*words)
-    eventually(lambda: running.state == "RUNNING", SECONDS, what="start")
+    first, second = executor.submit(*words), executor.submit(*words)
+    here = slurm.path(f"{gate}.waiting")
+    # Both steps run: one that asks a slurmctld that is starting is told that its job is unknown.
+    eventually(lambda: here.exists() and len(here.read_text().split()) == 2, SECONDS, what="start")
+    assert (first.state, second.state) == ("RUNNING", "RUNNING")
     # Asked to end: one that is killed may forget its last jobs, and give their numbers again.
     slurm.run("scontrol", "shutdown", "slurmctld")
     pid = slurm.path("/run/slurmctld/slurmctld.pid")
     eventually(lambda: not pid.exists(), SECONDS, what="end of slurmctld")
     slurm.halt("slurmctld")
     with pytest.raises(TimeoutError):
-        waiting.result(5)
-    assert running.state == "RUNNING"
+        second.result(5)
+    assert first.state == "RUNNING"
     slurm.daemon("slurmctld", ["slurmctld", "-D"], user="slurm")
     eventually(lambda: "UP" in slurm.output("scontrol", "ping"), SECONDS, what="slurmctld")
     slurm.path(gate).touch()
-    assert {one.result() for one in executor.as_completed([running, waiting], SECONDS)} == {
-        b"through"
-    }
+    assert {one.result() for one in executor.as_completed([first, second], SECONDS)} == {b"through"}
     assert "scancel" not in outside.programs
 
 
