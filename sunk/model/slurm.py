@@ -320,6 +320,23 @@ class JobSubmission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartEstimate:
+    """When and where Slurm would start a job, as its plan is now.
+
+    Attributes:
+        at: date and time in the zone of the machine that asked, as ``2026-01-02T03:04:05``.
+        processors: CPUs that it would get.
+        nodes: hostlist.
+        partition: the one it would run in.
+    """
+
+    at: str
+    processors: int
+    nodes: str
+    partition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """Who answers.
 

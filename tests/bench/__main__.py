@@ -220,9 +220,9 @@ def main() -> int:
     def take(more: Iterator[Figure]) -> None:
         for figure in more:
             figures.append(figure)
-            limit = "-" if figure.limit is None else f"{figure.limit:g} {figure.unit}"
+            limit = "-" if figure.limit is None else f"{figure.limit:.3g} {figure.unit}"
             value = f"{figure.value:.2f} {figure.unit}"
-            print(f"{figure.name:<44}{value:>12}  limit {limit:<8}{figure.verdict}", flush=True)
+            print(f"{figure.name:<56}{value:>14}  limit {limit:<12}{figure.verdict}", flush=True)
 
     if options.cold:
         take(cold_start())

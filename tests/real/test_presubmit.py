@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from sunk.assess.presubmit import check_request
 from sunk.assess.verdict import Verdict
 from sunk.clients.slurm.cli_texts import SlurmTexts
+from sunk.clients.slurm.commands import SlurmCommands
+from sunk.errors import Rejected
 from sunk.model.limits import ClusterSnapshot, JobRequest
+from sunk.model.slurm import StartEstimate
 from sunk.render.profile_detect import SlurmSays
 from sunk.render.snapshot import AccountingSays, snapshot
 from tests.support.eventually import eventually
@@ -124,3 +128,27 @@ def test_check_says_what_slurm_does(slurm, cluster, change, fate):
     assert (NEVER if Verdict.FAIL in verdicts else STARTS) == fate
     assert Verdict.UNKNOWN not in verdicts
     assert what_slurm_does(slurm, request) == fate
+
+
+def estimate(slurm: SlurmNamespace, **changes: object) -> StartEstimate:
+    """Ask as the user; the file lies where the commands, which run inside, see it."""
+
+    def inside(argv, *, timeout_seconds, env=None, check=True):
+        return slurm.run(*argv, user="alice", check=check, timeout_seconds=timeout_seconds)
+
+    request = JobRequest(**{"user": "alice", "time_minutes": 5} | changes)
+    lines = "\n".join(f"#SBATCH {one}" for one in options(request))
+    slurm.path("/tmp/estimate.sbatch").write_text(f"#!/bin/bash\n{lines}\ntrue\n")
+    return SlurmCommands(inside).start_estimate(Path("/tmp/estimate.sbatch"))
+
+
+def test_start_that_slurm_estimates_is_read(slurm):
+    found = estimate(slurm, nodes=2, partition="all")
+    assert (found.processors, found.partition) == (2, "all")
+    assert found.nodes in {"w[1-2]", "w[1,3]", "w[2-3]"}
+    assert datetime.fromisoformat(found.at)
+
+
+def test_job_that_slurm_would_refuse_has_no_estimate_but_its_words(slurm):
+    with pytest.raises(Rejected, match="Requested node configuration is not available"):
+        estimate(slurm, cpus_per_task=5)

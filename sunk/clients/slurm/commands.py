@@ -7,6 +7,7 @@ character that stands in none of them; the commands' tables for people are never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from sunk.errors import (
     Unreachable,
     clip,
 )
-from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState
+from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState, StartEstimate
 
 SYSTEM = "slurm"
 Key = tuple[JobId, int | None]
@@ -42,6 +43,10 @@ _UNREACHABLE = (
     "failed to connect to any sack sockets",
     "Zero Bytes were transmitted",
     "Problem talking to the database",
+)
+_WOULD_START = re.compile(
+    r"Job \d+ to start at (?P<at>\S+) using (?P<processors>\d+) processors"
+    r" on nodes (?P<nodes>\S+) in partition (?P<partition>\S+)"
 )
 _UNAUTHORIZED = ("Access/permission denied", "Invalid account or account/partition", "credential")
 
@@ -86,15 +91,10 @@ class SlurmCommands:
             Rejected: Slurm refused the job; the message is Slurm's.
             Unreachable: no controller answers.
         """
-        hidden: dict[str, str | None] = {
-            name: None
-            for name in self._environment()
-            if name.startswith(("SBATCH_", "SLURM_")) and name not in _KEPT
-        }
         done = self._ask(
             f"submit {script}",
             ("sbatch", "--parsable", f"--chdir={folder}", str(script)),
-            env=hidden,
+            env=self._hidden(),
         )
         # --parsable prints "id" or "id;cluster".
         number = done.stdout.strip().split(";", 1)[0]
@@ -103,6 +103,34 @@ class SlurmCommands:
                 f"submit {script}: sbatch printed {clip(done.stdout)!r}", system=SYSTEM
             )
         return JobId(int(number))
+
+    def start_estimate(self, script: Path) -> StartEstimate:
+        """Return when and where Slurm would start a script now; nothing is submitted.
+
+        Raises:
+            Rejected: Slurm would refuse the job; the message is Slurm's.
+            Unreachable: no controller answers.
+        """
+        what = f"ask when {script.name} would start"
+        argv = ("sbatch", "--test-only", str(script))
+        done = self._ask(what, argv, env=self._hidden())
+        found = _WOULD_START.search(done.stderr)
+        if found is None:
+            raise UnexpectedReply(f"{what}: sbatch printed {clip(done.stderr)!r}", system=SYSTEM)
+        return StartEstimate(
+            at=found["at"],
+            processors=int(found["processors"]),
+            nodes=found["nodes"],
+            partition=found["partition"],
+        )
+
+    def _hidden(self) -> dict[str, str | None]:
+        """Return the variables that sbatch must not see."""
+        return {
+            name: None
+            for name in self._environment()
+            if name.startswith(("SBATCH_", "SLURM_")) and name not in _KEPT
+        }
 
     def job(self, job_id: JobId) -> Job:
         """Return a job, from squeue while it knows it, from sacct after.
