@@ -13,7 +13,7 @@ from rich.tree import Tree
 from sunk.assess.coverage import counts, coverage
 from sunk.assess.judge import NOT_IMPLEMENTED
 from sunk.assess.verdict import Finding, Verdict, exit_code
-from sunk.cli import exits, fabric_catalogue
+from sunk.cli import exits, fabric_catalogue, result_file
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 
@@ -166,9 +166,9 @@ def topology(
     plan = folders.read_intended(intended) if intended else None
     found = service.topology(file, plan)
     if svg is not None:
-        svg.write_text(found.picture())
+        result_file.write(svg, found.picture())
     if export is not None:
-        export.write_text(found.exported(name, str(file)))
+        result_file.write(export, found.exported(name, str(file)))
     rows = [
         {"kind": one.kind, "subject": one.subject, "found": one.found, "remedy": one.remedy}
         for one in found.defects

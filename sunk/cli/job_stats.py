@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunk.cli import run_folder
+from sunk.cli import result_file, run_folder
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, show
 from sunk.cli.run_folder import RunArgument, RunsOption
 
 if TYPE_CHECKING:
+    from sunk.model.curve import Curve
     from sunk.model.profile import ClusterProfile, Price
     from sunk.render import profile as profiles
-    from sunk.toolkit import run_history, run_stats, run_times, runs
+    from sunk.render import run_picture, sparkline
+    from sunk.toolkit import run_curves, run_history, run_stats, run_times, runs
 else:
     profiles = Later("sunk.render.profile")
+    run_picture = Later("sunk.render.run_picture")
+    sparkline = Later("sunk.render.sparkline")
+    run_curves = Later("sunk.toolkit.run_curves")
     run_history = Later("sunk.toolkit.run_history")
     run_stats = Later("sunk.toolkit.run_stats")
     run_times = Later("sunk.toolkit.run_times")
     runs = Later("sunk.toolkit.runs")
+
+_SHARES = ("useful", "lost", "stalled", "start", "tail")
 
 
 def stats(
@@ -30,6 +37,15 @@ def stats(
         Path | None,
         typer.Option("--profile", metavar="FILE", help="Profile of the cluster, for its prices."),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw curves and shares into this .svg or .png, replacing it; needs the extra "
+            "'plot'.",
+        ),
+    ] = None,
     run_dir: RunsOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
@@ -37,16 +53,19 @@ def stats(
 
     Shares of allocated time make up one: useful steps, steps that had to be done again, stalls (a
     step of more than twice the usual length: a save, data, a slow rank), start and end. They come
-    from the files in the run folder; the time that nodes took to start is not seen.
+    from the files in the run folder; the time that nodes took to start is not seen. Below the
+    figures, the loss by step and each collective's bandwidth by size are drawn in characters.
 
-    Changes nothing.
+    Changes nothing but the file of `--plot`.
 
-    Exit codes: 0 said; 2 no such run, or the profile is wrong.
+    Exit codes: 0 said; 2 no such run, the profile is wrong, or there is nothing to draw; 3 what
+    draws is not installed, or the file cannot be written.
 
     For example:
 
     - `sunk job stats 17`
     - `sunk job stats 17 --profile profile.yaml --output json`
+    - `sunk job stats 17 --plot run.svg`
     """
     found = run_folder.find(run, run_dir, "measure")
     parameters = runs.read_record(found.folder).get("parameters")
@@ -56,7 +75,30 @@ def stats(
     judged = run_history.attempts(found.folder)
     nodes = wanted.get("nodes", 1)
     price = _price(prices, wanted.get("partition"))
-    show(run_stats.stats_of(spans, judged, nodes, price), output)
+    figures = run_stats.stats_of(spans, judged, nodes, price)
+    curves = run_curves.curves_of(found.folder)
+    if plot is not None:
+        shares = {one: getattr(figures, one) for one in _SHARES}
+        form = plot.suffix.lstrip(".").lower()
+        picture = run_picture.draw(found.folder.name, curves, shares, form)
+        result_file.write(plot, picture)
+    show(figures, output)
+    if output is Form.TABLE:
+        _sketch(figures, curves)
+
+
+def _sketch(figures: run_stats.RunStats, curves: tuple[Curve, ...]) -> None:
+    """Draw shares and curves in characters."""
+    if figures.allocated_seconds:
+        typer.echo()
+        for line in sparkline.bars({one: getattr(figures, one) for one in _SHARES}):
+            typer.echo(line)
+    if curves:
+        typer.echo()
+    for one in curves:
+        (first, begin), (last, end) = one.points[0], one.points[-1]
+        drawn = sparkline.sparkline(one.values)
+        typer.echo(f"{one.name}: {begin:.4g} {drawn} {end:.4g} ({one.along} {first} to {last})")
 
 
 def _price(profile: ClusterProfile | None, partition: str | None) -> Price | None:

@@ -83,3 +83,25 @@ def test_cost_is_that_of_the_partition_in_the_profile(run, capsys, tmp_path):
 def test_run_that_has_not_begun_has_no_figures(tmp_path, capsys):
     found = figures(capsys, str(tmp_path))
     assert (found["attempts"], found["allocated_seconds"], found["useful"]) == (0, 0.0, 0.0)
+
+
+def test_shares_and_curves_are_drawn_below_the_figures_and_into_the_file(run, capsys, tmp_path):
+    losses = [{"step": step, "loss": 8.0 - step} for step in range(1, 9)]
+    text = "".join(f"{json.dumps(one)}\n" for one in losses)
+    (run / "record" / "loss.1.jsonl").write_text(text)
+    file = tmp_path / "run.svg"
+    assert app.run(["job", "stats", str(run), "--plot", str(file)]) == exits.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert "useful    28.00%  ███████████" in lines
+    assert lines[-1] == "loss: 7 █▇▆▅▄▃▂▁ 0 (step 1 to 8)"
+    picture = file.read_text()
+    assert "useful 28.0%" in picture
+    assert "loss" in picture
+
+
+def test_picture_of_another_form_is_refused_before_anything_is_printed(run, capsys, tmp_path):
+    file = tmp_path / "run.gif"
+    assert app.run(["job", "stats", str(run), "--plot", str(file)]) == exits.USAGE
+    said = capsys.readouterr()
+    assert (said.out, file.exists()) == ("", False)
+    assert "give .svg or .png" in said.err
