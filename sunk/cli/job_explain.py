@@ -57,7 +57,7 @@ def explain(
     line = run_history.verdict(found.folder, number)
     if line is None:
         line = run_history.unjudged(found.folder, number)
-        text = explaining.undecided(line, _slurm(found))
+        text = explaining.undecided(line, _slurm(found, number))
         code = exits.UNKNOWN
     else:
         history = [one for one in run_history.attempts(found.folder) if one.number < number]
@@ -72,11 +72,17 @@ def explain(
     raise typer.Exit(code)
 
 
-def _slurm(run: runs.Run) -> str:
-    """Return what Slurm says of the job; nothing where it cannot be asked: logs speak, too."""
-    if run.job_id is None:
+def _slurm(run: runs.Run, attempt: int) -> str:
+    """Return what Slurm says of an attempt; nothing where it cannot be asked: logs speak, too."""
+    place = run_history.job_of_attempt(run, attempt)
+    if place is None:
         return ""
+    job_id, index = place
     try:
-        return following.describe(login.slurm_commands().job(run.job_id))
+        slurm = login.slurm_commands()
+        ended = slurm.runs(job_id)
+        if index < len(ended):
+            return explaining.run_ended(str(job_id), ended[index])
+        return following.describe(slurm.job(job_id))
     except (RemoteError, CommandError, EnvironmentFault):
         return ""

@@ -54,6 +54,33 @@ def paragraph(
     return " ".join(parts)
 
 
+_RUN_ENDS = {
+    "PREEMPTED": "another job of a higher priority took its nodes",
+    "NODE_FAIL": "Slurm lost one of its nodes",
+    "REQUEUED": "somebody requeued it",
+    "TIMEOUT": "it reached its time limit",
+    "DEADLINE": "it reached its deadline",
+    "OUT_OF_MEMORY": "it used more memory than it was given",
+    "CANCELLED": "it was cancelled",
+    "BOOT_FAIL": "a node did not start",
+    "RUNNING": "it still runs",
+    "PENDING": "it waits to start",
+}
+
+
+def run_ended(job: str, state: str) -> str:
+    """Return what Slurm says of one run of a job, in words.
+
+    Args:
+        job: its number.
+        state: as sacct prints it; ``CANCELLED by 1001`` names who.
+    """
+    word, _, rest = state.partition(" ")
+    known = _RUN_ENDS.get(word.rstrip("+"))
+    meaning = f": {known}{f' {rest}' if rest else ''}" if known else ""
+    return f"job {job} {word}{meaning}"
+
+
 def undecided(line: Mapping[str, Any], said: str = "") -> str:
     """Return the paragraph on an attempt whose batch script did not live to judge it.
 

@@ -63,6 +63,18 @@ def jobs_of(run: Run) -> tuple[JobId, ...]:
     return (*first, *(JobId(int(name)) for name in names if name.isdecimal()))
 
 
+def job_of_attempt(run: Run, number: int) -> tuple[JobId, int] | None:
+    """Return the job that an attempt belongs to, and which of its runs it was, from 0."""
+    if run.job_id is None:
+        return None
+    found = (run.job_id, number)
+    for before in range(number):
+        name = successor(run.folder, before)
+        if name.isdecimal():
+            found = (JobId(int(name)), number - before - 1)
+    return found
+
+
 def successor(run: Path, number: int) -> str:
     """Return the number of the job that goes on after an attempt; empty where there is none."""
     try:

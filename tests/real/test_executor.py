@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -16,6 +17,7 @@ import sunk_jobs
 from sunk.clients.process import Completed
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.errors import JobEnded, Rejected
+from sunk.model.slurm import JobId
 from sunk.toolkit.executor import CallExecutor
 from sunk.toolkit.executor.slurm import SlurmBackend
 from tests.contract.slurm_harness import CliHarness
@@ -149,3 +151,23 @@ def test_refusal_of_slurm_is_told(slurm, outside):
     executor = CallExecutor(backend, slurm.path(ROOT), {"partition": "nowhere"})
     with pytest.raises(Rejected, match="invalid partition"):
         executor.submit(print)
+
+
+def test_each_run_of_a_job_that_was_requeued_has_its_own_end(slurm, outside):
+    gate = f"{ROOT}/gate-{time.time_ns()}"
+    script = shlex.join(gated(gate))
+    options = ("--parsable", "--requeue", "--mem=100", "--output=/dev/null", f"--wrap={script}")
+    number = JobId(int(slurm.run("sbatch", *options, user=ALICE.name).stdout))
+    commands = SlurmCommands(outside)
+    here = slurm.path(f"{gate}.waiting")
+    eventually(here.exists, SECONDS, what="start")
+    slurm.run("scontrol", "requeue", str(number))
+    slurm.path(gate).touch()
+
+    def waits() -> bool:
+        return slurm.output("squeue", "-h", f"-j{number}", "-o%r") == "BeginTime\n"
+
+    eventually(waits, SECONDS, what="requeue")
+    slurm.run("scontrol", "update", f"JobId={number}", "StartTime=now")
+    wanted = ("REQUEUED", "COMPLETED")
+    eventually(lambda: commands.runs(number) == wanted, SECONDS, what="both runs in slurmdbd")

@@ -279,6 +279,18 @@ class SlurmCommands:
                 return job_from_sacct(job_id, words)
         return None
 
+    def runs(self, job_id: JobId) -> tuple[str, ...]:
+        """Return how each run of a job ended, oldest first; a requeue begins a new one.
+
+        Slurm's own words, as ``PREEMPTED``, ``NODE_FAIL`` or ``REQUEUED``; the last one may still
+        wait or run. Empty where slurmdbd knows nothing (yet).
+        """
+        which = ("--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", "--allocations")
+        argv = ("sacct", *which, "--duplicates", f"--jobs={job_id}", "--format=JobIDRaw,State")
+        done = self._ask(f"read the runs of job {job_id} from slurmdbd", argv)
+        lines = (line.split(_SEPARATOR) for line in done.stdout.splitlines())
+        return tuple(words[1] for words in lines if len(words) == 2 and words[0] == str(job_id))
+
     def _ask(
         self, what: str, argv: Sequence[str], env: Mapping[str, str | None] | None = None
     ) -> Completed:

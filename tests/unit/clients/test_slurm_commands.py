@@ -223,3 +223,10 @@ def test_cancel_names_the_job_or_the_element(element, name):
     answers = Answers(scancel=(0, "", ""))
     SlurmCommands(answers).cancel(ID, element)
     assert [argv for argv, _ in answers.calls] == [("scancel", name)]
+
+
+def test_runs_of_a_job_are_the_records_of_that_job_alone_in_order():
+    out = "17\x1fPREEMPTED\n170\x1fFAILED\n17\x1fCANCELLED by 1001\nnoise\n"
+    answers = Answers(sacct=(0, out, ""))
+    assert SlurmCommands(answers).runs(JobId(17)) == ("PREEMPTED", "CANCELLED by 1001")
+    assert "--duplicates" in answers.calls[0][0]

@@ -71,6 +71,9 @@ def test_attempt_without_a_verdict_is_read_from_its_logs_and_changes_nothing(run
 
 
 class Lost:
+    def runs(self, job_id):
+        return ()
+
     def job(self, job_id):
         return Job(job_id=job_id, state=JobState.NODE_FAIL, nodes=f"gpu-[{HUGE}]")
 
@@ -87,7 +90,39 @@ def test_hostlist_of_a_hundred_thousand_nodes_is_cut(run, capsys, monkeypatch):
     assert "Slurm says: job 17 NODE_FAIL on gpu-[0,2,4," in text
 
 
+class Restarted:
+    """Two jobs, of which the first was requeued twice."""
+
+    def runs(self, job_id):
+        return {17: ("NODE_FAIL", "PREEMPTED", "FAILED"), 20: ("CANCELLED by 1001", "NEW_ONE")}[
+            job_id
+        ]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (0, "job 17 NODE_FAIL: Slurm lost one of its nodes."),
+        (1, "job 17 PREEMPTED: another job of a higher priority took its nodes."),
+        (3, "job 20 CANCELLED: it was cancelled by 1001."),
+        (4, "job 20 NEW_ONE."),
+    ],
+)
+def test_attempt_without_a_verdict_has_the_end_that_slurm_saw_of_that_very_run(
+    run, capsys, monkeypatch, attempt, said
+):
+    (run.folder / "record.json").write_text(json.dumps({"job_id": 17}))
+    (run.folder / "record" / "successor.2").write_text("20\n")
+    monkeypatch.setattr(login, "slurm_commands", Restarted)
+    words = ["job", "explain", str(run.folder), "--attempt", str(attempt)]
+    assert app.run(words) == exits.UNKNOWN
+    assert f"Slurm says: {said}" in " ".join(capsys.readouterr().out.split())
+
+
 class Silent:
+    def runs(self, job_id):
+        raise Unreachable("x", system="slurm")
+
     def job(self, job_id):
         raise Unreachable("x", system="slurm")
 
