@@ -33,7 +33,7 @@ from sunk.bridge.status import (
     write_conditions,
     write_machine_condition,
 )
-from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, sleep_seconds
+from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, is_news, sleep_seconds
 from sunk.bridge.wishes import Makings, Wishes, WishReader
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.slurm.protocol import SlurmClient
@@ -245,9 +245,12 @@ class Bridge:
             try:
                 since = self._kube.version_of(kind, namespace)
                 alarm.changed(kind, since)  # for what changed before
+                wishes: dict[str, object] = {}
                 for event in self._kube.watch(
                     kind, namespace, since=since, within_seconds=_WATCH_SECONDS
                 ):
+                    if kind in {SLURM_CLUSTER, NODE_SET} and not is_news(event, wishes):
+                        continue
                     alarm.changed(kind, event.object["metadata"]["resourceVersion"])
             except RemoteError as exc:
                 self._log.warning("watch broke", kind=kind.plural, why=exc.message)

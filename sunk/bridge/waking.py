@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sunk.clients.kube.protocol import WatchEvent
 from sunk.model.kube import NODE, POD, Kind
 
 _AFTER_THE_SECOND = 0.05
@@ -59,6 +60,25 @@ class Alarm:
             self._event.clear()
             by, self._by = frozenset(self._by), set()
             return Woken(by=by, versions=dict(self._versions))
+
+
+def is_news(event: WatchEvent, seen: dict[str, object]) -> bool:
+    """Return whether a custom resource changed in more than its status, which we write ourselves.
+
+    Args:
+        event: of the watch.
+        seen: what was seen of each resource; noted here.
+    """
+    meta = event.object["metadata"]
+    name = meta["name"]
+    if event.type == "DELETED":
+        seen.pop(name, None)
+        return True
+    told = ("uid", "generation", "deletionTimestamp", "labels", "annotations")
+    now = tuple(meta.get(one) for one in told)
+    news = seen.get(name) != now
+    seen[name] = now
+    return news
 
 
 def sleep_seconds(wall: Callable[[], dt.datetime]) -> float:

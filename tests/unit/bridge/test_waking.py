@@ -5,7 +5,8 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, sleep_seconds
+from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, is_news, sleep_seconds
+from sunk.clients.kube.protocol import WatchEvent
 from sunk.model.kube import NODE, NODE_SET, POD
 
 
@@ -26,6 +27,22 @@ def test_only_nodes_and_pods_make_a_round_about_workers_alone():
     assert woken(NODE, POD)
     assert not woken(NODE, NODE_SET)
     assert not THE_TIME_CAME.by_workers
+
+
+def test_resource_is_news_when_it_appears_changes_what_is_wanted_or_goes():
+    seen = {}
+
+    def news(kind="MODIFIED", uid="u", **meta):
+        thing = {"metadata": {"name": "a", "uid": uid, "generation": 1, **meta}}
+        return is_news(WatchEvent(type=kind, object=thing), seen)
+
+    assert news("ADDED")
+    assert not news(resourceVersion="2")  # the status, say
+    assert news(generation=2)
+    assert not news(generation=2)
+    assert news(generation=2, deletionTimestamp="2026-01-01T00:00:00Z")
+    assert news("DELETED")
+    assert news("ADDED", uid="v")
 
 
 @given(st.integers(0, 999_999))
