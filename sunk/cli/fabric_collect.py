@@ -15,6 +15,7 @@ from sunk.cli import exits
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
+from sunk.cli.places import ContextOption
 from sunk.cli.progress import reporting
 from sunk.errors import InputError
 from sunk.model.reach import Over
@@ -22,12 +23,14 @@ from sunk.model.reach import Over
 if TYPE_CHECKING:
     from sunk.clients import ssh_config
     from sunk.wiring import collect as wiring
-    from sunk_fabric.collect import conversation, gather, service
+    from sunk_fabric.collect import conversation, gather, kube_texts, over_kube, service
     from sunk_fabric.collect import plan as planning
     from sunk_fabric.collect.service import Collected
 else:
     conversation = Later("sunk_fabric.collect.conversation")
     gather = Later("sunk_fabric.collect.gather")
+    kube_texts = Later("sunk_fabric.collect.kube_texts")
+    over_kube = Later("sunk_fabric.collect.over_kube")
     planning = Later("sunk_fabric.collect.plan")
     service = Later("sunk_fabric.collect.service")
     ssh_config = Later("sunk.clients.ssh_config")
@@ -66,17 +69,45 @@ def collect(
     ] = None,
     ssh_file: Annotated[
         Path | None,
-        typer.Option("--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
+        typer.Option("--ssh-config", metavar="FILE", help="SSH: instead of ~/.ssh/config."),
     ] = None,
     known_hosts: Annotated[
         Path | None,
-        typer.Option("--known-hosts", metavar="FILE", help="The only file of host keys."),
+        typer.Option("--known-hosts", metavar="FILE", help="SSH: the only file of host keys."),
     ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            "--kubeconfig", metavar="FILE", help="Ask this Kubernetes cluster for its objects too."
+        ),
+    ] = None,
+    context: ContextOption = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Kubernetes: of the Pods.")
+    ] = "default",
+    selector: Annotated[
+        str,
+        typer.Option("--selector", metavar="LABELS", help="Kubernetes: use Pods with these."),
+    ] = "",
+    container: Annotated[
+        str, typer.Option("--container", metavar="NAME", help="Kubernetes: in those Pods.")
+    ] = "",
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image", metavar="IMAGE", help="Kubernetes: a DaemonSet of it where no Pod is."
+        ),
+    ] = "",
     at_once: Annotated[
         int, typer.Option("--at-once", min=1, max=1024, help="Most hosts at the same time.")
     ] = 32,
     connect_seconds: Annotated[
-        float, typer.Option("--connect-seconds", min=0.1, help="For each step of a login.")
+        float,
+        typer.Option(
+            "--connect-seconds",
+            min=0.1,
+            help="For each step of a login, and for the shell's start.",
+        ),
     ] = 10.0,
     command_seconds: Annotated[
         float, typer.Option("--command-seconds", min=0.1, help="For each command.")
@@ -113,7 +144,8 @@ def collect(
     InfiniBand port is asked about the whole fabric, one about Slurm. Host keys are verified and
     never learned on the way. Passwords, tokens, keys and community strings are taken out before a
     text is written. A dead host costs its own time and is named; an interrupt keeps what is there.
-    Touches FOLDER and the file of --archive; on the hosts nothing is written.
+    Touches FOLDER and the file of --archive; on the hosts nothing is written. With --image it makes
+    a privileged DaemonSet, and deletes it at the end whatever happens.
 
     Exit codes: 0 every host was collected; 2 a name or FOLDER is wrong; 3 a file of settings is
     wrong; 4 a host was not reached, or answered in part; 130 interrupted.
@@ -124,6 +156,7 @@ def collect(
     - `sunk fabric collect ./collected --resume`
     - `sunk fabric collect ./collected --hosts-file hosts.txt --jump bastion --dry-run`
     - `sunk fabric collect ./here --over local --archive here.tar.gz`
+    - `sunk fabric collect ./pods --over kubernetes --kubeconfig FILE --image busybox`
     """
     if archive is not None and archive.exists():
         raise InputError(f"write {archive}: it exists", hint="name one that does not")
@@ -142,16 +175,22 @@ def collect(
         ),
         step_seconds=connect_seconds,
     )
-    transport = wiring.way(over, ssh)
-    if dry_run:
-        show(service.rows(service.planned(request, transport), transport, fabric_from), output)
-        return
-    limits = conversation.Limits(
-        start_seconds=connect_seconds + command_seconds, output_bytes=output_mib * _MIB
+    kube = wiring.cluster(wiring.KubeSettings(kubeconfig=kubeconfig, context=context))
+    pods = over_kube.PodChoice(
+        namespace=namespace, selector=selector, container=container, image=image
     )
+    transport = wiring.way(over, ssh, kube, pods)
+    limit = output_mib * _MIB
     manner = gather.Manner(
-        limits=limits, at_once=at_once, any_name=any_name, fabric_from=fabric_from
+        limits=conversation.Limits(start_seconds=connect_seconds, output_bytes=limit),
+        at_once=at_once,
+        any_name=any_name,
+        fabric_from=fabric_from,
+        kube_texts=kube_texts.KubeTexts(kube, command_seconds, limit) if kube else None,
     )
+    if dry_run:
+        show(service.rows(service.planned(request, transport), transport, manner), output)
+        return
     with _terminable(), reporting() as reporter:
         made = service.collect(request, transport, manner, reporter)
     if archive is not None:

@@ -29,6 +29,7 @@ SYSTEM = "ssh"
 COMMAND = "exec /bin/sh"
 """What is run on a host: the user's own shell, which may be any, makes place for a POSIX one."""
 _CHUNK_BYTES = 1 << 18
+_CLOSE_SECONDS = 2.0
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 # paramiko logs what it also raises; without a handler, Python would print that on stderr.
@@ -111,12 +112,25 @@ class SshShells:
             transport.auth_timeout = transport.channel_timeout = self._within_seconds
             known = self._known_hosts(login.known_hosts)
             _prefer(transport, known.kinds(login.trusted_as or login.address, login.port))
-            with _explained(what, Reason.BANNER):
-                transport.start_client(timeout=self._within_seconds)
-            _verify(transport.get_remote_server_key(), login, known, what)
+            _verify(self._shown_key(transport, what), login, known, what)
             self._keys.log_in(transport, login, what)
             undo.pop_all()
         return transport
+
+    def _shown_key(self, transport: paramiko.Transport, what: str) -> paramiko.PKey:
+        """Exchange keys, and return the host's."""
+        try:
+            transport.start_client(timeout=self._within_seconds)
+            # Out of time, the library returns as if all were well, and this is what it says then.
+            return transport.get_remote_server_key()
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            if not transport.remote_version:
+                reason, words = Reason.BANNER, "it does not begin to speak SSH"
+            else:
+                reason, words = Reason.TIMED_OUT, "keys were not exchanged in time"
+                if not isinstance(exc, paramiko.SSHException) or not transport.is_active():
+                    reason, words = Reason.LOST, f"exchange keys: {clip(str(exc))}"
+            raise NotReached(f"{what}: {words}", reason=reason, system=SYSTEM) from exc
 
     def _socket(
         self, login: Login, through: paramiko.Transport | None, what: str
@@ -181,6 +195,8 @@ class SshShell:
         with suppress(paramiko.SSHException, OSError, EOFError):
             self._channel.close()
         self._transport.close()
+        # Whoever is asked next must not add to the connections that are open.
+        self._transport.join(_CLOSE_SECONDS)
 
     def _lost(self, cause: str) -> Unreachable:
         return Unreachable(f"talk to {self._place}: {cause}", system=SYSTEM)

@@ -10,6 +10,7 @@ class Over(StrEnum):
 
     SSH = "ssh"
     LOCAL = "local"
+    KUBERNETES = "kubernetes"
 
 
 class Reason(StrEnum):

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from sunk.assess.bundle import MANIFEST, unpack
-from sunk.assess.verdict import Verdict
-from sunk.clients import evidence_files
-from sunk_fabric import service
-from tests.support.eventually import eventually
 from tests.support.ssh_site import SshSite, site
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]

@@ -44,7 +44,8 @@ MaxStartups 1000:30:2000
 PerSourcePenalties no
 ForceCommand /etc/fleet/enter
 """
-# Every address has a file with the name that the host there goes by, and may have lines to run first.
+# An address has a file with the name that the host there goes by; a name may have lines to run
+# first.
 ENTER = """\
 #!/bin/sh
 set -- $SSH_CONNECTION
@@ -233,8 +234,11 @@ class SshFleet:
     def _connections(self) -> int:
         rows = Path(f"/proc/{self.init}/net/tcp").read_text().splitlines()[1:]
         words = (row.split() for row in rows)
-        # 01 is established, 02 has sent its SYN.
-        return sum(one[2].endswith(f":{PORT:04X}") and one[3] in {"01", "02"} for one in words)
+        # 01 is established, 02 has sent its SYN; inode 0 belongs to no process any more.
+        return sum(
+            one[2].endswith(f":{PORT:04X}") and one[3] in {"01", "02"} and one[9] != "0"
+            for one in words
+        )
 
     def _is_ready(self) -> bool:
         assert self._child is not None

@@ -102,9 +102,9 @@ def site(
         (own[way],) = daemons(1, dead[way], start=len(made), runs=runs)
         made.append(own[way])
     tools = {"ibstat": f"#!/bin/sh\ncat <<'end'\n{IBSTAT.read_text()}end\n"}
-    first = {name: "sleep 1000\n" for name in dead["mute"]}
-    first |= {name: "name=impostor\n" for name in dead["other"]}
-    expected = {name: ("collected", "") for name in healthy}
+    first = dict.fromkeys(dead["mute"], "sleep 1000\n")
+    first |= dict.fromkeys(dead["other"], "name=impostor\n")
+    expected = dict.fromkeys(healthy, ("collected", ""))
     expected |= {
         name: ("unreachable", str(WAYS_TO_BE_DEAD[way])) for way in dead for name in dead[way]
     }

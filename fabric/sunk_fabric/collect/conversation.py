@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sunk.clients.shells import Shell
 from sunk.errors import NotReached, Unreachable, clip
@@ -183,6 +183,6 @@ class Conversation:
         )
 
 
-def now() -> str:
-    """Return the time in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(later: timedelta = timedelta()) -> str:
+    """Return the time in UTC, to the second; or one later."""
+    return (datetime.now(UTC) + later).strftime("%Y-%m-%dT%H:%M:%SZ")

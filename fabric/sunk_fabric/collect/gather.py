@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 
 import sunk
 from sunk.assess.evidence import Evidence
-from sunk.errors import NotReached
+from sunk.errors import NotReached, SunkError
 from sunk.model.reach import Reason
 from sunk.progress import Reporter, step
+from sunk_fabric.collect import kube_texts
 from sunk_fabric.collect.conversation import Conversation, Limits, Taken, now
 from sunk_fabric.collect.keeping import Keeper
+from sunk_fabric.collect.kube_texts import KubeTexts
 from sunk_fabric.collect.plan import Plan
 from sunk_fabric.collect.questions import OnceOf, OnceQuestion, Question
 from sunk_fabric.collect.transport import Transport
@@ -36,12 +38,14 @@ class Manner:
         at_once: most hosts that are asked, and connected to, at the same time.
         any_name: take hosts whatever they call themselves.
         fabric_from: the host to ask about the whole fabric; chosen when empty.
+        kube_texts: what Kubernetes is asked; nothing when absent.
     """
 
     limits: Limits
     at_once: int = AT_ONCE
     any_name: bool = False
     fabric_from: str = ""
+    kube_texts: KubeTexts | None = None
 
 
 @dataclass
@@ -119,14 +123,14 @@ def collect(
     interrupted = False
     try:
         try:
-            transport.prepare(tuple(plan.hosts))
+            _prepare(transport, plan, reporter)
             _ask_hosts(run, plan, records, reporter)
-            if plan.once:
-                once = _ask_once(run, plan, records, reporter)
-                fabric_from, notes = once.fabric_from or fabric_from, once.notes
+            once = _ask_once(run, plan, records, reporter)
+            fabric_from, notes = once.fabric_from or fabric_from, once.notes
+            _ask_kube(manner.kube_texts, keeper, reporter)
         finally:
             run.hang_up()
-            transport.close()
+            notes = [*notes, *_closed(transport)]
     except KeyboardInterrupt:
         interrupted = True
     record = replace(
@@ -139,6 +143,32 @@ def collect(
     )
     keeper.finish(record)
     return record
+
+
+def _prepare(transport: Transport, plan: Plan, reporter: Reporter) -> None:
+    if plan.hosts:
+        with step(reporter, "way"):
+            transport.prepare(tuple(plan.hosts))
+
+
+def _closed(transport: Transport) -> tuple[str, ...]:
+    """Undo what was made ready; what could not be undone is said in words."""
+    try:
+        transport.close()
+    except SunkError as exc:
+        return (printable(f"left behind: {exc.message}", 600),)
+    return ()
+
+
+def _ask_kube(texts: KubeTexts | None, keeper: Keeper, reporter: Reporter) -> None:
+    if texts is None:
+        return
+    with step(reporter, "Kubernetes") as current:
+        count = 0
+        for taken in texts.ask():
+            keeper.add(taken, host="", over=kube_texts.OVER)
+            count += 1
+        current.outcome = f"{count} texts"
 
 
 def _sorted(records: Mapping[str, HostRecord]) -> tuple[HostRecord, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sunk.assess.bundle import MANIFEST
@@ -11,11 +11,11 @@ from sunk.clients import evidence_files
 from sunk.errors import InputError
 from sunk.model.hostlist import fold
 from sunk.progress import Reporter
-from sunk_fabric.collect import gather, keeping
+from sunk_fabric.collect import gather, keeping, kube_texts
 from sunk_fabric.collect.gather import Manner
 from sunk_fabric.collect.keeping import Before, Keeper
 from sunk_fabric.collect.plan import Plan, plan
-from sunk_fabric.collect.questions import SYSFS, host_questions, once_questions
+from sunk_fabric.collect.questions import SYSFS, OnceOf, host_questions, once_questions
 from sunk_fabric.collect.transport import Transport
 from sunk_fabric.collection import Collection
 
@@ -68,6 +68,10 @@ def collect(
         SunkError: nothing can be asked at all.
     """
     before = keeping.read_before(request.folder) if request.resume else Before()
+    if manner.kube_texts is not None:
+        # Objects change together: they are all asked for anew.
+        stays = tuple(one for one in before.evidence if one.over != kube_texts.OVER)
+        before = replace(before, evidence=stays)
     made = planned(request, transport, before)
     keeper = Keeper(request.folder, made.stays if request.resume else None)
     record = gather.collect(made, transport, manner, keeper, reporter, before.record)
@@ -117,7 +121,7 @@ class Row:
     text: str
 
 
-def rows(made: Plan, transport: Transport, fabric_from: str = "") -> tuple[Row, ...]:
+def rows(made: Plan, transport: Transport, manner: Manner) -> tuple[Row, ...]:
     """Return exactly what would be run where."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     questions = {one.name: one for asked in made.hosts.values() for one in asked}
@@ -130,11 +134,16 @@ def rows(made: Plan, transport: Transport, fabric_from: str = "") -> tuple[Row, 
         for name in names
     ]
     for one in made.once:
-        where = f"one host: {fabric_from or one.of.value}"
+        where = f"one host: {(one.of is OnceOf.FABRIC and manner.fabric_from) or one.of.value}"
         asked_once = one.question
         found.append(
             Row(where, "the same", asked_once.shown, asked_once.within_seconds, asked_once.name)
         )
+    asked_kube = manner.kube_texts.questions() if manner.kube_texts else ()
+    found += [
+        Row("API server", kube_texts.OVER, one.shown, one.within_seconds, one.name)
+        for one in asked_kube
+    ]
     return tuple(found)
 
 

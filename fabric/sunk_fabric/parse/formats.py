@@ -141,11 +141,15 @@ FOR_PEOPLE: Mapping[str, str] = {
     "kernel_command_line": "cat /proc/cmdline",
     "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
     "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
+    "network_attachments": "GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+    "nodes": "GET /api/v1/nodes",
     "nvidia_smi": "nvidia-smi -q",
     "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
+    "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
     "slurm_nodes": "scontrol --oneliner show nodes",
     "slurm_topology": "scontrol show topology",
+    "sriov_policies": "GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
     "uname": "uname -a",
 }
 """Texts that are collected and that no check reads yet: name -> command."""
