@@ -86,6 +86,8 @@ class Logins:
     def __init__(self, file: Path | None = None, overrides: Overrides | None = None) -> None:
         self._file = file or DEFAULT_FILE
         self._overrides = overrides or Overrides()
+        # A look-up goes through the whole file, and each host is looked up several times.
+        self._found: dict[str, Login] = {}
         try:
             text = self._file.expanduser().read_text()
         except FileNotFoundError as exc:
@@ -103,7 +105,9 @@ class Logins:
         Raises:
             ConfigError: the configuration is wrong for it, or wants a ProxyCommand.
         """
-        return self._of(name, jump=self._overrides.jump, depth=0)
+        if name not in self._found:
+            self._found[name] = self._of(name, jump=self._overrides.jump, depth=0)
+        return self._found[name]
 
     def _of(self, name: str, *, jump: str | None, depth: int) -> Login:
         if depth > JUMPS_LIMIT:

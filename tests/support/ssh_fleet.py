@@ -138,6 +138,7 @@ class SshFleet:
         self.tools, self.first = tools or {}, first or {}
         self.user_key = Ed25519PrivateKey.generate()
         self._child: subprocess.Popen[bytes] | None = None
+        self._hosts = Path("/etc/hosts")
         self.init = 0
 
     def __enter__(self) -> SshFleet:
@@ -176,21 +177,25 @@ class SshFleet:
         """Write what a user of the hosts has: key, known_hosts, configuration; return options."""
         folder.mkdir(exist_ok=True)
         _secret(folder / "id", private(self.user_key))
-        config, known = [f"Host *\n  User root\n  IdentityFile {folder}/id\n"], []
-        for daemon in self.daemons:
-            for address, name in daemon.names.items():
-                config.append(f"Host {name}\n  HostName {address}\n")
-                known.append(f"{address} {daemon.host_key}\n")
-        (folder / "config").write_text("".join([*config[1:], config[0]]))
-        (folder / "known_hosts").write_text("".join(known))
+        hosts = [(n, a, d.host_key) for d in self.daemons for a, n in d.names.items()]
+        (folder / "config").write_text(f"Host *\n  User root\n  IdentityFile {folder}/id\n")
+        (folder / "known_hosts").write_text("".join(f"{n} {key}\n" for n, _, key in hosts))
+        names = "".join(f"{address} {name}\n" for name, address, _ in hosts)
+        (folder / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
+        self._hosts = folder / "hosts"
         return [
             *("--ssh-config", str(folder / "config")),
             *("--known-hosts", str(folder / "known_hosts")),
         ]
 
     def inside(self, *words: str) -> list[str]:
-        """Return a command line that runs in the network of the hosts, and else on this machine."""
-        return ["nsenter", "-t", str(self.init), "-n", "--", *words]
+        """Return a command line that runs in the network of the hosts, where their names are known.
+
+        All else is this machine's.
+        """
+        bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
+        enter = ["nsenter", "-t", str(self.init), "-n", "--", "unshare", "-m", "--"]
+        return [*enter, "sh", "-c", bind, str(self._hosts), *words]
 
     def on_root(self, *words: str) -> str:
         """Run a program inside, where the bridge is, and return its output."""

@@ -110,34 +110,30 @@ def site(
     }
     with SshFleet(rootfs, folder, made, tools, first) as fleet:
         options = fleet.write_user_files(folder / "user")
-        _spoil(folder / "user", dead, fleet)
+        _spoil(folder / "user", dead)
         fleet.cut(own["cut"])
         fleet.swallow(own["swallowed"])
         fleet.freeze(own["frozen"])
         yield SshSite(fleet, tuple(sorted(expected)), options, expected, dead)
 
 
-def _spoil(user: Path, dead: dict[str, list[str]], fleet: SshFleet) -> None:
+def _spoil(user: Path, dead: dict[str, list[str]]) -> None:
     """Make the user's files wrong for some names."""
-    addresses = {name: each for one in fleet.daemons for each, name in one.names.items()}
-    wrong = {addresses[name]: f"{addresses[name]} {_any_key()}" for name in dead["changed"]}
-    gone = {addresses[name] for name in dead["unknown"]}
+    wrong = {name: f"{name} {_any_key()}" for name in dead["changed"]}
     known = user / "known_hosts"
     lines = [wrong.get(one.split()[0], one) for one in known.read_text().splitlines()]
+    gone = {*dead["unknown"]}
     known.write_text("".join(f"{one}\n" for one in lines if one.split()[0] not in gone))
     (user / "stranger").write_bytes(private(Ed25519PrivateKey.generate()))
     (user / "stranger").chmod(0o600)
+    refused = " ".join(dead["refused"])
+    others = " ".join(f"!{name}" for name in dead["refused"])
     config = user / "config"
-    refused = "".join(
-        f"Host {name}\n  IdentityFile {user}/stranger\n  IdentitiesOnly yes\n"
-        for name in dead["refused"]
+    # Keys of all parts that match are offered; these hosts must not get the good one.
+    config.write_text(
+        f"Host {refused}\n  User root\n  IdentityFile {user}/stranger\n  IdentitiesOnly yes\n"
+        + config.read_text().replace("Host *", f"Host * {others}")
     )
-    # All keys of matching parts are offered; these hosts must not get the good one.
-    text = config.read_text().replace(
-        "Host *\n", f"Host * {' '.join('!' + n for n in dead['refused'])}\n"
-    )
-    users = "".join(f"Host {name}\n  User root\n" for name in dead["refused"])
-    config.write_text(refused + users + text)
 
 
 def _any_key() -> str:
