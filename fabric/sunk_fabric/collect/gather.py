@@ -113,6 +113,12 @@ def collect(
         host: HostRecord(host=host, outcome=Outcome.NOT_ASKED, missing=_names(questions))
         for host, questions in plan.hosts.items()
     }
+    # A run that was killed had no time to say so.
+    records |= {
+        host: HostRecord(host=host, outcome=Outcome.COLLECTED, over=over)
+        for host, over in plan.had.items()
+        if host not in records or records[host].outcome is not Outcome.COLLECTED
+    }
     fabric_from = earlier.fabric_from if earlier else ""
     notes: list[str] = []
     made = Collection(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sunk.assess.evidence import Evidence
 from sunk.errors import InputError
@@ -21,11 +21,13 @@ class Plan:
         hosts: host -> questions, hosts in the order in which they are asked.
         once: what one host is asked about the whole fabric.
         stays: evidence of an earlier run that is not taken again.
+        had: hosts of which nothing is missing, with how they were reached.
     """
 
     hosts: Mapping[str, tuple[Question, ...]]
     once: tuple[OnceQuestion, ...] = ()
     stays: tuple[Evidence, ...] = ()
+    had: Mapping[str, str] = field(default_factory=dict)
 
 
 def hosts_of(words: Iterable[str]) -> tuple[str, ...]:
@@ -70,10 +72,12 @@ def plan(
     }
     left = tuple(one for one in once if not _is_had(one, once, whole))
     anew = {one.question.name for one in left}
+    over = {one.host: one.over for one in before}
     return Plan(
         hosts={host: ask for host, ask in asked.items() if ask},
         once=left,
         stays=tuple(one for one in before if not one.incomplete and one.name not in anew),
+        had={host: over.get(host, "") for host, ask in asked.items() if not ask},
     )
 
 
