@@ -21,7 +21,7 @@ def left_over(objects: Iterable[KubeObject], now: str) -> tuple[str, ...]:
     """Return the names of those that a killed collection left.
 
     Args:
-        objects: DaemonSets that have the label of collections.
+        objects: all DaemonSets of a namespace.
         now: in UTC.
     """
     found = []

@@ -97,8 +97,8 @@ class OverKube:
         without = [host for host in hosts if host not in self._there()]
         if not without or not self.choice.image:
             return
-        labelled = self.kube.list(DAEMON_SET, self.choice.namespace, LABEL_COLLECT)
-        for name in left_over(labelled, conversation.now()):
+        there = self.kube.list(DAEMON_SET, self.choice.namespace)
+        for name in left_over(there, conversation.now()):
             self._delete(name)
         # From here on something may be there, whatever the answer is.
         self._created = True
