@@ -247,9 +247,9 @@ _ERRNO = {
     errno.ECONNRESET: Reason.LOST,
     errno.EPIPE: Reason.LOST,
 }
-_OPEN_FAILED = {1: Reason.REFUSED, 2: Reason.REFUSED, 4: Reason.REFUSED}
+_OPEN_FAILED = {1: Reason.JUMP, 2: Reason.NO_ROUTE, 4: Reason.JUMP}
 """Codes of a channel that a jump host refuses, RFC 4254 5.1: prohibited, connect failed, short of
-resources. It does not say why it could not connect."""
+resources. Why it could not connect is said to its own log alone."""
 
 
 def _reason(error: Exception, otherwise: Reason) -> Reason:

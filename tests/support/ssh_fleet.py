@@ -138,7 +138,6 @@ class SshFleet:
         self.tools, self.first = tools or {}, first or {}
         self.user_key = Ed25519PrivateKey.generate()
         self._child: subprocess.Popen[bytes] | None = None
-        self._hosts = Path("/etc/hosts")
         self.init = 0
 
     def __enter__(self) -> SshFleet:
@@ -177,12 +176,9 @@ class SshFleet:
         """Write what a user of the hosts has: key, known_hosts, configuration; return options."""
         folder.mkdir(exist_ok=True)
         _secret(folder / "id", private(self.user_key))
-        hosts = [(n, a, d.host_key) for d in self.daemons for a, n in d.names.items()]
+        hosts = [(name, one.host_key) for one in self.daemons for name in one.names.values()]
         (folder / "config").write_text(f"Host *\n  User root\n  IdentityFile {folder}/id\n")
-        (folder / "known_hosts").write_text("".join(f"{n} {key}\n" for n, _, key in hosts))
-        names = "".join(f"{address} {name}\n" for name, address, _ in hosts)
-        (folder / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
-        self._hosts = folder / "hosts"
+        (folder / "known_hosts").write_text("".join(f"{name} {key}\n" for name, key in hosts))
         return [
             *("--ssh-config", str(folder / "config")),
             *("--known-hosts", str(folder / "known_hosts")),
@@ -195,7 +191,7 @@ class SshFleet:
         """
         bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
         enter = ["nsenter", "-t", str(self.init), "-n", "--", "unshare", "-m", "--"]
-        return [*enter, "sh", "-c", bind, str(self._hosts), *words]
+        return [*enter, "sh", "-c", bind, str(self.folder / "own" / "hosts"), *words]
 
     def on_root(self, *words: str) -> str:
         """Run a program inside, where the bridge is, and return its output."""
@@ -219,13 +215,20 @@ class SshFleet:
 
     @contextmanager
     def counted(self) -> Iterator[Peak]:
-        """Count connections from the network of the hosts to port 22 while the block runs."""
+        """Count connections from the network of the hosts to port 22 while the block runs.
+
+        The kernel's table is read row by row while it changes. A connection that stands in two
+        tables read one after the other was there all the time between, so those are counted.
+        """
         peak = Peak()
         end = threading.Event()
 
         def count() -> None:
+            before: set[str] = set()
             while not end.is_set():
-                peak.value = max(peak.value, self._connections())
+                now = self._connections()
+                peak.value = max(peak.value, len(before & now))
+                before = now
                 time.sleep(0.005)
 
         thread = threading.Thread(target=count, daemon=True)
@@ -236,14 +239,16 @@ class SshFleet:
             end.set()
             thread.join()
 
-    def _connections(self) -> int:
+    def _connections(self) -> set[str]:
+        """Return the sockets, by inode."""
         rows = Path(f"/proc/{self.init}/net/tcp").read_text().splitlines()[1:]
         words = (row.split() for row in rows)
         # 01 is established, 02 has sent its SYN; inode 0 belongs to no process any more.
-        return sum(
-            one[2].endswith(f":{PORT:04X}") and one[3] in {"01", "02"} and one[9] != "0"
+        return {
+            one[9]
             for one in words
-        )
+            if one[2].endswith(f":{PORT:04X}") and one[3] in {"01", "02"} and one[9] != "0"
+        }
 
     def _is_ready(self) -> bool:
         assert self._child is not None
@@ -268,10 +273,13 @@ class SshFleet:
         lines = [
             "set -eu",
             "cp /etc/fleet/bin/* /usr/local/bin/ 2>/dev/null || true",
+            "cp /etc/fleet/hosts /etc/hosts",
             "ip link add br0 type bridge",
             "ip addr add 10.77.0.1/16 dev br0",
             "ip link set br0 up",
         ]
+        names = [f"{a} {n}\n" for one in self.daemons for a, n in one.names.items()]
+        (own / "hosts").write_text("".join(["127.0.0.1 localhost\n", *names]))
         for daemon in self.daemons:
             _secret(own / "keys" / daemon.namespace, private(daemon.key))
             for address, name in daemon.names.items():

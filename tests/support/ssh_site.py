@@ -16,6 +16,8 @@ from tests.support.fabric_texts import FOLDER
 from tests.support.ssh_fleet import Daemon, SshFleet, daemons, private, public
 
 SUNK = str(Path(sys.executable).parent / "sunk")
+WHOLE = {"sshd": 50, "names": 1000, "dead_of_each": 2}
+"""1,000 names on 50 sshd, 20 of them dead."""
 STEP_SECONDS = 8.0
 COMMAND_SECONDS = 8.0
 IBSTAT = FOLDER / "ibstat" / "two-adapters.txt"
@@ -51,6 +53,7 @@ class SshSite:
         options: of ``sunk fabric collect``: where keys and names are.
         expected: host -> outcome and reason.
         dead: way -> names.
+        odd: hosts that are healthy and hard to bear, by what they do.
     """
 
     fleet: SshFleet
@@ -58,6 +61,7 @@ class SshSite:
     options: list[str]
     expected: dict[str, tuple[str, str]]
     dead: dict[str, list[str]]
+    odd: dict[str, list[str]]
 
     def command(self, folder: Path, *words: str) -> list[str]:
         seconds = [
@@ -96,6 +100,7 @@ def site(
     dead = {way: [f"{way}{n}" for n in range(dead_of_each)] for way in WAYS_TO_BE_DEAD}
     by_name = [one for way in dead if way not in _OWN_DAEMON for one in dead[way]]
     healthy = [f"n{n:04d}" for n in range(names - dead_of_each * len(dead))]
+    odd = {"noisy": healthy[:1]}
     made = daemons(sshd, [*healthy, *by_name])
     own: dict[str, Daemon] = {}
     for way, runs in _OWN_DAEMON.items():
@@ -104,6 +109,11 @@ def site(
     tools = {"ibstat": f"#!/bin/sh\ncat <<'end'\n{IBSTAT.read_text()}end\n"}
     first = dict.fromkeys(dead["mute"], "sleep 1000\n")
     first |= dict.fromkeys(dead["other"], "name=impostor\n")
+    # Start-up files that say what a terminal would obey, more than a line, and no text at all.
+    noise = (
+        "printf '\\033]0;owned\\007\\033[2J\\377\\376'; head -c 70000 /dev/zero; echo >&2 noise\n"
+    )
+    first |= dict.fromkeys(odd["noisy"], noise)
     expected = dict.fromkeys(healthy, ("collected", ""))
     expected |= {
         name: ("unreachable", str(WAYS_TO_BE_DEAD[way])) for way in dead for name in dead[way]
@@ -114,7 +124,7 @@ def site(
         fleet.cut(own["cut"])
         fleet.swallow(own["swallowed"])
         fleet.freeze(own["frozen"])
-        yield SshSite(fleet, tuple(sorted(expected)), options, expected, dead)
+        yield SshSite(fleet, tuple(sorted(expected)), options, expected, dead, odd)
 
 
 def _spoil(user: Path, dead: dict[str, list[str]]) -> None:

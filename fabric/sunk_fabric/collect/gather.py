@@ -64,24 +64,31 @@ class _Run:
         """Talk to a host; `hang_up` ends it from outside.
 
         Raises:
-            NotReached: no shell, or another host answers.
+            NotReached: no shell.
         """
         made = Conversation(host, lambda: self.transport.open(host), self.manner.limits)
         try:
             with self.lock:
                 self.talking.add(made)
-            if not self.manner.any_name and not self.transport.is_named(host, made.called):
-                raise NotReached(
-                    f"ask {host}: it calls itself {made.called or 'nothing'}",
-                    reason=Reason.OTHER_HOST,
-                    system="shell",
-                    hint="look at the name service; where names differ on purpose: --any-name",
-                )
             yield made
         finally:
             with self.lock:
                 self.talking.discard(made)
             made.close()
+
+    def check_name(self, host: str, talk: Conversation) -> None:
+        """Compare what a host calls itself.
+
+        Raises:
+            NotReached: it is another one.
+        """
+        if not self.manner.any_name and not self.transport.is_named(host, talk.called):
+            raise NotReached(
+                f"ask {host}: it calls itself {talk.called or 'nothing'}",
+                reason=Reason.OTHER_HOST,
+                system="shell",
+                hint="look at the name service; where names differ on purpose: --any-name",
+            )
 
     def hang_up(self) -> None:
         """Let nobody ask on."""
@@ -234,12 +241,9 @@ def _ask_host(run: _Run, host: str, questions: tuple[Question, ...]) -> HostReco
     record = replace(record, outcome=Outcome.UNREACHABLE, over=run.transport.over(host), at=now())
     try:
         with run.conversation(host) as talk:
-            record = replace(
-                record,
-                outcome=Outcome.PARTLY,
-                called=talk.called,
-                clock_seconds=talk.clock_seconds,
-            )
+            record = replace(record, called=talk.called, clock_seconds=talk.clock_seconds)
+            run.check_name(host, talk)
+            record = replace(record, outcome=Outcome.PARTLY)
             for one in questions:
                 if run.stop.is_set():
                     break
@@ -296,6 +300,7 @@ def _ask_one_for_all(
 ) -> Iterator[str]:
     try:
         with run.conversation(host) as talk:
+            run.check_name(host, talk)
             for one in questions:
                 tell(f"{one.question.shown} on {host}")
                 taken: Taken = talk.ask(one.question)

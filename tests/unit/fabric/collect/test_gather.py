@@ -107,6 +107,7 @@ def test_a_host_that_calls_itself_otherwise_is_named_and_not_asked(run, folder):
     assert outcomes(made) == {"a": (Outcome.UNREACHABLE, Reason.OTHER_HOST)}
     assert other.asked == []
     assert {host for host, _ in texts(folder)} == {""}
+    assert made.record.hosts[0].called == "z"
 
 
 def test_a_host_may_call_itself_anything_where_that_is_wanted(run):

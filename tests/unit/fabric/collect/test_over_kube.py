@@ -60,7 +60,6 @@ class Site(MemoryKube):
         if pod in self.broken:
             raise Rejected(f"run {argv[0]} in Pod {namespace}/{pod}: forbidden", system="x")
         self.shells.append((pod, tuple(argv), container))
-        return None
 
     def delete(self, kind, name, namespace=None, *, grace_seconds=None, uid=None):
         if self.refuses_delete:
