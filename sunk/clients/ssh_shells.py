@@ -69,7 +69,7 @@ class SshShells:
         what = f"log in to {login}"
         with ExitStack() as undo:
             transport = self._connect(login, self._jump(login.jumps), what)
-            undo.callback(transport.close)
+            undo.callback(_hang_up, transport)
             with _explained(what, Reason.SHELL):
                 channel = transport.open_session(timeout=self._within_seconds)
                 channel.settimeout(self._within_seconds)
@@ -107,7 +107,7 @@ class SshShells:
             undo.callback(sock.close)
             with _explained(what, Reason.BANNER):
                 transport = paramiko.Transport(sock)
-            undo.callback(transport.close)
+            undo.callback(_hang_up, transport)
             transport.banner_timeout = transport.handshake_timeout = self._within_seconds
             transport.auth_timeout = transport.channel_timeout = self._within_seconds
             known = self._known_hosts(login.known_hosts)
@@ -194,12 +194,21 @@ class SshShell:
         """End the shell and its connection."""
         with suppress(paramiko.SSHException, OSError, EOFError):
             self._channel.close()
-        self._transport.close()
-        # Whoever is asked next must not add to the connections that are open.
-        self._transport.join(_CLOSE_SECONDS)
+        _hang_up(self._transport)
 
     def _lost(self, cause: str) -> Unreachable:
         return Unreachable(f"talk to {self._place}: {cause}", system=SYSTEM)
+
+
+def _hang_up(transport: paramiko.Transport) -> None:
+    """Close a connection, and wait until it is: the next one must not add to those that are open.
+
+    The library's thread may be reading from the socket, which stays open for as long.
+    """
+    transport.close()
+    transport.sock.close()
+    if transport.is_alive():
+        transport.join(_CLOSE_SECONDS)
 
 
 def _prefer(transport: paramiko.Transport, kinds: tuple[str, ...]) -> None:

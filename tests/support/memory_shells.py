@@ -122,6 +122,9 @@ class MemoryTransport:
     def over(self, host: str) -> str:
         return "memory"
 
+    def check(self, hosts: tuple[str, ...]) -> None:
+        pass
+
     def prepare(self, hosts: tuple[str, ...]) -> None:
         self.prepared = hosts
 

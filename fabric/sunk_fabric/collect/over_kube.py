@@ -88,6 +88,11 @@ class OverKube:
             return f"DaemonSet {self.choice.namespace}/{name_of(self.token)}"
         return "no Pod"
 
+    def check(self, hosts: tuple[str, ...]) -> None:
+        """Ask which Pods there are: a cluster that does not answer is told at once."""
+        for host in hosts:
+            self.over(host)
+
     def prepare(self, hosts: tuple[str, ...]) -> None:
         """Make a DaemonSet for Nodes without a Pod, and wait for its Pods.
 

@@ -85,13 +85,16 @@ def planned(request: Request, transport: Transport, before: Before | None = None
 
     Raises:
         InputError: there is no host to ask.
+        SunkError: a host cannot be asked that way.
     """
     if before is None:
         before = keeping.read_before(request.folder) if request.resume else Before()
     earlier = tuple(one.host for one in before.record.hosts) if before.record else ()
     seconds = request.command_seconds
+    hosts = request.hosts or earlier or transport.hosts()
+    transport.check(hosts)
     return plan(
-        request.hosts or earlier or transport.hosts(),
+        hosts,
         host_questions(
             within_seconds=seconds,
             sysfs_root=request.sysfs_root,

@@ -23,6 +23,13 @@ class Transport(Protocol):
     def over(self, host: str) -> str:
         """Return how a host is reached, in words for the record: ``ssh``, ``exec``."""
 
+    def check(self, hosts: tuple[str, ...]) -> None:
+        """Refuse what cannot work, before anything is made.
+
+        Raises:
+            SunkError: a host cannot be asked this way, or its configuration is wrong.
+        """
+
     def prepare(self, hosts: tuple[str, ...]) -> None:
         """Make ready what these hosts need.
 
@@ -65,10 +72,13 @@ class OverSsh:
         jumps = self.logins.of(host).jumps
         return f"ssh through {', '.join(one.name for one in jumps)}" if jumps else "ssh"
 
-    def prepare(self, hosts: tuple[str, ...]) -> None:
-        """Read where every host leads, so that a wrong configuration is told before any login."""
+    def check(self, hosts: tuple[str, ...]) -> None:
+        """Read where every host leads."""
         for host in hosts:
             self.logins.of(host)
+
+    def prepare(self, hosts: tuple[str, ...]) -> None:
+        """Nothing to make ready."""
 
     def open(self, host: str) -> Shell:
         """Log in, and start a shell."""
@@ -103,7 +113,7 @@ class Local:
         """Return ``local``."""
         return "local"
 
-    def prepare(self, hosts: tuple[str, ...]) -> None:
+    def check(self, hosts: tuple[str, ...]) -> None:
         """Refuse other machines.
 
         Raises:
@@ -115,6 +125,9 @@ class Local:
                     f"ask {host} without a connection: this machine is {self.name}",
                     hint="leave out the names, or use --over ssh",
                 )
+
+    def prepare(self, hosts: tuple[str, ...]) -> None:
+        """Nothing to make ready."""
 
     def open(self, host: str) -> Shell:
         """Start a shell here."""
