@@ -112,10 +112,12 @@ class NotReached(RemoteError):
     """No shell could be had on a host.
 
     Attributes:
-        reason: at which step it failed, a word of `sunk.model.reach.Reason`.
+        reason: at which step it failed, a word of `sunk.model.reach.Reason`; empty when not known.
     """
 
-    def __init__(self, message: str, *, reason: str, system: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, system: str, reason: str = "", hint: str | None = None
+    ) -> None:
         super().__init__(message, system=system, hint=hint)
         self.reason = reason
 

@@ -45,7 +45,7 @@ def collect(
     ],
     hosts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[HOST]...", help="Hosts, also folded: gpu[001-128]."),
+        typer.Argument(metavar="HOST", help="Hosts, also folded: gpu[001-128]."),
     ] = None,
     hosts_file: Annotated[
         Path | None,
@@ -99,21 +99,29 @@ def collect(
         ),
     ] = "",
     at_once: Annotated[
-        int, typer.Option("--at-once", min=1, max=1024, help="Most hosts at the same time.")
+        int,
+        typer.Option(
+            "--at-once", metavar="N", min=1, max=1024, help="Most hosts at the same time."
+        ),
     ] = 32,
     connect_seconds: Annotated[
         float,
         typer.Option(
             "--connect-seconds",
+            metavar="SECONDS",
             min=0.1,
             help="For each step of a login, and for the shell's start.",
         ),
     ] = 10.0,
     command_seconds: Annotated[
-        float, typer.Option("--command-seconds", min=0.1, help="For each command.")
+        float,
+        typer.Option("--command-seconds", metavar="SECONDS", min=0.1, help="For each command."),
     ] = 60.0,
     output_mib: Annotated[
-        int, typer.Option("--output-mib", min=1, max=1024, help="Of each command, at most.")
+        int,
+        typer.Option(
+            "--output-mib", metavar="N", min=1, max=1024, help="Of each command, at most."
+        ),
     ] = 64,
     window: Annotated[
         float,
