@@ -251,9 +251,16 @@ def _tell(made: Collected, output: Form) -> None:
             output,
         )
         return
-    bad = [one for one in record.hosts if one.outcome != "collected"]
+    bad = [
+        {
+            **{name: getattr(one, name) for name in ("host", "outcome", "reason", "words")},
+            "missing": one.missing if one.outcome == "partly" else "all",
+        }
+        for one in record.hosts
+        if one.outcome != "collected"
+    ]
     if bad:
-        show(bad, output, ("host", "outcome", "reason", "words", "missing"))
+        show(bad, output)
     for note in record.notes:
         say(note)
     words = ", ".join(f"{count} {name}" for name, count in sorted(counted.items()))

@@ -105,6 +105,9 @@ def read_archive(archive: Path) -> dict[str, bytes]:
                 content = tar.extractfile(entry) if entry.isreg() else None
                 if content is not None:
                     found[_below(entry.name)] = content.read()
+            # The checksum of the compression stands behind the last file.
+            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as exc:
         raise InputError(
             f"read {archive}: {clip(str(exc))}", hint="name a folder, or an archive of one"

@@ -49,9 +49,7 @@ def hosts(facts: Facts) -> Iterator[Answer]:
     """One answer for every host that somebody meant to collect."""
     records = facts.of(collection.parse)
     if not records:
-        yield Answer(
-            verdict=Verdict.SKIP, found="no record of a collection: filled by hand, host by host"
-        )
+        yield missing(collection.parse)
         return
     last = max(records, key=lambda one: (one.parsed.value.ended, one.path))
     wrong = trouble(last)
