@@ -98,6 +98,12 @@ def collect(
             "--image", metavar="IMAGE", help="Kubernetes: a DaemonSet of it where no Pod is."
         ),
     ] = "",
+    pod_seconds: Annotated[
+        float,
+        typer.Option(
+            "--pod-seconds", metavar="SECONDS", min=0, help="Kubernetes: for its Pods to start."
+        ),
+    ] = 120.0,
     at_once: Annotated[
         int,
         typer.Option(
@@ -185,7 +191,11 @@ def collect(
     )
     kube = wiring.cluster(wiring.KubeSettings(kubeconfig=kubeconfig, context=context))
     pods = over_kube.PodChoice(
-        namespace=namespace, selector=selector, container=container, image=image
+        namespace=namespace,
+        selector=selector,
+        container=container,
+        image=image,
+        wait_seconds=pod_seconds,
     )
     transport = wiring.way(over, ssh, kube, pods)
     limit = output_mib * _MIB
