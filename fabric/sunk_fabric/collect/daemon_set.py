@@ -48,6 +48,23 @@ def daemon_set(
         until: when it may be deleted by others, in UTC.
     """
     labels = {LABEL_COLLECT: token, LABEL_MANAGED_BY: "sunk"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": name_of(token),
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {ANNOTATION_COLLECT_UNTIL: until},
+        },
+        "spec": {
+            "selector": {"matchLabels": {LABEL_COLLECT: token}},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(image, nodes)},
+        },
+    }
+
+
+def _pod(image: str, nodes: Sequence[str]) -> KubeObject:
     terms = [
         {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [one]}]}
         for one in sorted(nodes)
@@ -61,7 +78,7 @@ def daemon_set(
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
         "volumeMounts": [{"name": "host", "mountPath": HOST_FOLDER, "readOnly": True}],
     }
-    pod = {
+    return {
         "hostNetwork": True,
         "hostPID": True,
         "automountServiceAccountToken": False,
@@ -71,18 +88,4 @@ def daemon_set(
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
         "volumes": [{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}],
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {
-            "name": name_of(token),
-            "namespace": namespace,
-            "labels": labels,
-            "annotations": {ANNOTATION_COLLECT_UNTIL: until},
-        },
-        "spec": {
-            "selector": {"matchLabels": {LABEL_COLLECT: token}},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
     }

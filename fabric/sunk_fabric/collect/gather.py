@@ -114,24 +114,11 @@ def collect(
     Raises:
         SunkError: nothing can be asked at all.
     """
-    began = now()
-    records = {one.host: one for one in earlier.hosts} if earlier else {}
-    records |= {
-        host: HostRecord(host=host, outcome=Outcome.NOT_ASKED, missing=_names(questions))
-        for host, questions in plan.hosts.items()
-    }
-    # A run that was killed had no time to say so.
-    records |= {
-        host: HostRecord(host=host, outcome=Outcome.COLLECTED, over=over)
-        for host, over in plan.had.items()
-        if host not in records or records[host].outcome is not Outcome.COLLECTED
-    }
+    records = _before(plan, earlier)
     fabric_from = earlier.fabric_from if earlier else ""
     notes: list[str] = []
-    made = Collection(
-        collector=f"sunk {sunk.__version__}", began=began, ended="", fabric_from=fabric_from
-    )
-    keeper.begin(replace(made, interrupted=True, hosts=_sorted(records)))
+    made = Collection(collector=f"sunk {sunk.__version__}", began=now(), ended="")
+    keeper.begin(replace(made, interrupted=True, hosts=_sorted(records), fabric_from=fabric_from))
     run = _Run(transport, manner, keeper)
     interrupted = False
     try:
@@ -156,6 +143,21 @@ def collect(
     )
     keeper.finish(record)
     return record
+
+
+def _before(plan: Plan, earlier: Collection | None) -> dict[str, HostRecord]:
+    """Return the records as they are before anything is asked."""
+    records = {one.host: one for one in earlier.hosts} if earlier else {}
+    records |= {
+        host: HostRecord(host=host, outcome=Outcome.NOT_ASKED, missing=_names(questions))
+        for host, questions in plan.hosts.items()
+    }
+    # A run that was killed had no time to say that it had all of them.
+    return records | {
+        host: HostRecord(host=host, outcome=Outcome.COLLECTED, over=over)
+        for host, over in plan.had.items()
+        if host not in records or records[host].outcome is not Outcome.COLLECTED
+    }
 
 
 def _prepare(transport: Transport, plan: Plan, reporter: Reporter) -> None:

@@ -16,12 +16,12 @@ _PATTERNS = (
     # A private key in PEM, whole; its last line may be cut off.
     re.compile(
         rb"(?P<keep>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)"
-        rb"(?P<drop>[A-Za-z0-9+/=\s:,.\-\\]{1,20000}?)(?=-----END|\Z)"
+        rb"(?P<drop>(?:[A-Za-z0-9+/=\s:,.\\]|-(?!-)){1,20000}+)(?=-----END|-{0,4}\Z)"
     ),
     # An HTTP header or what looks like one.
     re.compile(rb"(?i)(?P<keep>\b(?:bearer|basic) )(?P<drop>[A-Za-z0-9._~+/=-]{8,})"),
     # JSON Web Tokens, and access keys of the large clouds, wherever they stand.
-    re.compile(rb"(?P<keep>)(?P<drop>\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"),
+    re.compile(rb"(?P<keep>)(?P<drop>(?<![\w-])eyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]*)"),
     re.compile(rb"(?P<keep>)(?P<drop>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)"),
     # Name and password in an address.
     re.compile(rb"(?P<keep>\w://[^\s/:@]{0,80}:)(?P<drop>[^\s/@]{1,200})(?=@)"),
@@ -33,7 +33,7 @@ _PATTERNS = (
         rb"[\"']?)(?P<drop>(?!\[redacted\])[^\s\"',;}&]{1,4000})"
     ),
     re.compile(
-        rb"(?i)(?P<keep>--(?:[\w-]{0,40}-)?(?:" + _WORDS + rb")[ \t=]{1,4})"
+        rb"(?i)(?P<keep>(?<![\w-])--(?:\w{1,20}-){0,4}(?:" + _WORDS + rb")[ \t=]{1,4})"
         rb"(?P<drop>(?!\[redacted\]|-)[^\s\"',;}&]{1,4000})"
     ),
     # Keys that protect the management of InfiniBand; 0 means none is set.

@@ -73,6 +73,8 @@ def collect(
         stays = tuple(one for one in before.evidence if one.over != kube_texts.OVER)
         before = replace(before, evidence=stays)
     made = planned(request, transport, before)
+    if manner.fabric_from:
+        transport.check((manner.fabric_from,))
     keeper = Keeper(request.folder, made.stays if request.resume else None)
     record = gather.collect(made, transport, manner, keeper, reporter, before.record)
     texts = len(keeper.evidence) - 1

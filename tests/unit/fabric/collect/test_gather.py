@@ -16,7 +16,7 @@ from sunk.errors import InputError
 from sunk.model.reach import Reason
 from sunk.progress import Silent
 from sunk_fabric import service as fabric
-from sunk_fabric.collect import gather, service
+from sunk_fabric.collect import gather, questions, service
 from sunk_fabric.collect import plan as planning
 from sunk_fabric.collect.conversation import Limits
 from sunk_fabric.collect.gather import Manner
@@ -34,6 +34,12 @@ WITHOUT = as_json(Snapshot())
 def healthy(sysfs: str = WITHOUT, **said: Said) -> MemoryHost:
     answers = {SYSFS: Said(out=sysfs.encode() + b"\n"), "uname -a": Said(out=b"Linux\n")}
     return MemoryHost(answers={**answers, **said})
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """A subnet manager in memory needs no time between two answers."""
+    monkeypatch.setattr(questions, "_SM_GAP_SECONDS", 0.0)
 
 
 @pytest.fixture

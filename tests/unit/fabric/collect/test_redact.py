@@ -94,3 +94,28 @@ def test_no_secret_survives_in_any_surroundings(before, shown, after):
     text, count = redact(before + b"\n" + shown.format(SECRET).encode() + b"\n" + after)
     assert SECRET.encode() not in text
     assert count >= 1
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"-----BEGIN PRIVATE KEY-----",
+        b"-----BEGIN PRIVATE KEY-----\nA",
+        b"eyJ-",
+        b"eyJaaaaaaaa.",
+        b"a://",
+        b"a://b:c",
+        b"--a-",
+        b"-",
+        b"password=",
+        b"password ",
+        b"snmp_",
+        b"bearer ",
+        b"m_key",
+        b"mkey....",
+        b"AKIA",
+    ],
+)
+def test_hostile_repetition_costs_no_more_than_its_length(unit):
+    redact(unit * (2_000_000 // len(unit)))
