@@ -10,6 +10,7 @@
     ├─ CommandError           a program we started failed: argv, exit status, last lines
     └─ RemoteError            another system answered badly or not at all
        ├─ Unreachable         no answer (transient)
+       ├─ NotReached          no shell on a host; says at which step
        ├─ Unauthorized        the credentials were refused
        ├─ NotFound            the object does not exist
        ├─ Conflict            somebody else changed it first (transient)
@@ -105,6 +106,20 @@ class Unreachable(RemoteError):
     """No answer: connection refused, reset, or out of time."""
 
     transient = True
+
+
+class NotReached(RemoteError):
+    """No shell could be had on a host.
+
+    Attributes:
+        reason: at which step it failed, a word of `sunk.model.reach.Reason`; empty when not known.
+    """
+
+    def __init__(
+        self, message: str, *, system: str, reason: str = "", hint: str | None = None
+    ) -> None:
+        super().__init__(message, system=system, hint=hint)
+        self.reason = reason
 
 
 class Unauthorized(RemoteError):

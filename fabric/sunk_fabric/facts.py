@@ -23,13 +23,14 @@ class Reading(Generic[T]):
 
     Attributes:
         format: the format's name.
-        path: where it lay in the folder.
+        path: where it lay in the folder, or host and name of a text that was collected.
         host: where it was taken; empty for what is about the whole fabric.
         name: tells several of one format and host apart; often empty.
         at: when, in UTC; empty when nobody said.
         exit_code: how the command ended; nothing when nobody said.
         evidence: id of its evidence.
         parsed: the outcome.
+        incomplete: why it is not the whole output; empty when it is.
     """
 
     format: str
@@ -40,6 +41,7 @@ class Reading(Generic[T]):
     exit_code: int | None
     evidence: str
     parsed: Parsed[T]
+    incomplete: str = ""
 
 
 @dataclass(frozen=True)

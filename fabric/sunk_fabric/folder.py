@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from sunk.assess.bundle import MANIFEST, Kept, unpack
+from sunk.assess.bundle import JOURNAL, MANIFEST, Kept, unpack
 from sunk.assess.evidence import Evidence, evidence_of
 from sunk.clients import evidence_files
 from sunk.errors import InputError, clip
@@ -46,6 +46,11 @@ def read(
             f"read the folder {folder}: it is empty",
             hint="put texts there, named after their tool: gpu001/ibstat.txt",
         )
+    if JOURNAL in files:
+        raise InputError(
+            f"read the folder {folder}: a collection into it did not get to its end",
+            hint=f"sunk fabric collect {folder} --resume",
+        )
     if MANIFEST in files:
         readings, strangers, evidence = _from_manifest(folder, files)
     else:
@@ -71,14 +76,19 @@ def _from_manifest(folder: Path, files: dict[str, bytes]) -> _Read:
         )
     readings, strangers = [], []
     for one in opened.kept:
-        form = formats.of_command(one.evidence.command)
+        first, _, name = one.evidence.name.partition(".")
+        if first in formats.FOR_PEOPLE:
+            continue
+        form = formats.BY_NAME.get(first) or formats.of_command(one.evidence.command)
         path = f"raw/{one.evidence.id}.out"
         if form is None:
             strangers.append(
                 (f"{path} ({clip(' '.join(one.evidence.command), 80)})", one.evidence.id)
             )
         else:
-            readings.append(_reading(form, path, "", one))
+            host = "" if form.name in formats.WHOLE_FABRIC else one.evidence.host
+            shown = f"{host or 'fabric'}/{one.evidence.name}" if one.evidence.name else path
+            readings.append(_reading(form, shown, host, name, one))
     return readings, strangers, [one.evidence for one in opened.kept]
 
 
@@ -89,23 +99,27 @@ def _by_hand(files: dict[str, bytes]) -> _Read:
         stem = last.split(".")
         form = formats.BY_NAME.get(stem[0])
         name = ".".join(stem[1:-1])
+        if stem[0] in formats.FOR_PEOPLE:
+            continue
         made = evidence_of(content, command=(form.name if form else path,), host=host)
         evidence.append(made)
         if form is None:
             strangers.append((path, made.id))
         else:
-            readings.append(_reading(form, path, name, Kept(evidence=made, output=content)))
+            kept = Kept(evidence=made, output=content)
+            readings.append(_reading(form, path, host, name, kept))
     return readings, strangers, evidence
 
 
-def _reading(form: formats.Format, path: str, name: str, kept: Kept) -> Reading[Any]:
+def _reading(form: formats.Format, path: str, host: str, name: str, kept: Kept) -> Reading[Any]:
     return Reading(
         format=form.name,
         path=path,
-        host=kept.evidence.host,
+        host=host,
         name=name,
         at=kept.evidence.at,
         exit_code=kept.evidence.exit_code,
+        incomplete=kept.evidence.incomplete,
         evidence=kept.evidence.id,
         parsed=form.parse(kept.output),
     )

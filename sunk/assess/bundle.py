@@ -21,6 +21,8 @@ from sunk.errors import InputError
 
 VERSION = 1
 MANIFEST = "manifest.json"
+JOURNAL = "collecting.jsonl"
+"""One line for each evidence while a folder is being filled; gone once the manifest is there."""
 _NAMES = tuple(sorted(one.name for one in fields(Evidence)))
 
 
@@ -59,22 +61,60 @@ def pack(kept: Iterable[Kept]) -> dict[str, bytes]:
         InputError: bytes and digest of an evidence differ, or two have one id.
     """
     files: dict[str, bytes] = {}
-    rows = []
-    for one in sorted(kept, key=lambda each: each.evidence.id):
+    many = tuple(kept)
+    for one in many:
         wrong = _difference(one)
         if wrong:
             raise InputError(f"keep evidence {one.evidence.id}: {wrong}")
-        if _path(one.evidence, "out") in files:
+        if paths(one.evidence)[0] in files:
             raise InputError(f"keep evidence {one.evidence.id}: it is there already")
-        files[_path(one.evidence, "out")] = one.output
-        if one.errors:
-            files[_path(one.evidence, "err")] = one.errors
-        rows.append(
-            {"id": one.evidence.id, **{name: getattr(one.evidence, name) for name in _NAMES}}
-        )
-    manifest = {"version": VERSION, "evidence": rows}
-    files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+        files |= files_of(one)
+    files[MANIFEST] = manifest(one.evidence for one in many)
     return dict(sorted(files.items()))
+
+
+def manifest(evidence: Iterable[Evidence]) -> bytes:
+    """Return the manifest of a folder."""
+    rows = [_row(one) for one in sorted(evidence, key=lambda each: each.id)]
+    document = {"version": VERSION, "evidence": rows}
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def files_of(one: Kept) -> dict[str, bytes]:
+    """Return the raw files of one evidence by their relative path."""
+    out, *err = paths(one.evidence)
+    return {out: one.output, **dict.fromkeys(err, one.errors)}
+
+
+def paths(evidence: Evidence) -> tuple[str, ...]:
+    """Return where the raw files of an evidence are: standard output, and error if any."""
+    ends = ("out", "err") if evidence.errors_sha256 else ("out",)
+    return tuple(f"raw/{evidence.id}.{end}" for end in ends)
+
+
+def journal_line(evidence: Evidence) -> bytes:
+    """Return the line that notes an evidence while a folder is being filled."""
+    return (json.dumps(_row(evidence), sort_keys=True) + "\n").encode()
+
+
+def from_journal(files: Mapping[str, bytes]) -> tuple[Kept, ...]:
+    """Return what a folder holds that was being filled when its writer died.
+
+    A last line that does not end, and raw files that no line names, are as if never written.
+    """
+    lines = files.get(JOURNAL, b"").split(b"\n")[:-1]
+    rows = {MANIFEST: _manifest_of_rows(lines)}
+    raw = {name: content for name, content in files.items() if name not in {JOURNAL, MANIFEST}}
+    return unpack({**raw, **rows}).kept
+
+
+def _manifest_of_rows(lines: Iterable[bytes]) -> bytes:
+    """Return a manifest of the lines of a journal."""
+    return b'{"version": %d, "evidence": [%s]}' % (VERSION, b",".join(lines))
+
+
+def _row(evidence: Evidence) -> dict[str, Any]:
+    return {"id": evidence.id, **{name: getattr(evidence, name) for name in _NAMES}}
 
 
 def unpack(files: Mapping[str, bytes]) -> Opened:
@@ -91,29 +131,23 @@ def unpack(files: Mapping[str, bytes]) -> Opened:
         if evidence is None:
             faults.append(fault)
             continue
-        output = files.get(_path(evidence, "out"))
-        expected |= {
-            _path(evidence, "out"),
-            *((_path(evidence, "err"),) * bool(evidence.errors_sha256)),
-        }
+        own = paths(evidence)
+        expected |= {*own}
+        output = files.get(own[0])
         if output is None:
-            faults.append(f"{_path(evidence, 'out')} is missing")
+            faults.append(f"{own[0]} is missing")
             continue
-        errors = files.get(_path(evidence, "err"), b"") if evidence.errors_sha256 else b""
+        errors = b"".join(files.get(path, b"") for path in own[1:])
         one = Kept(evidence=evidence, output=output, errors=errors)
         wrong = _difference(one)
         if wrong:
-            faults.append(f"{_path(evidence, 'out')}: {wrong}")
+            faults.append(f"{own[0]}: {wrong}")
         elif evidence.id in kept:
             faults.append(f"manifest.json names {evidence.id} twice")
         else:
             kept[evidence.id] = one
     faults += [f"{name!r} is not in the manifest" for name in files if name not in expected]
     return Opened(kept=tuple(kept[name] for name in sorted(kept)), faults=tuple(sorted(faults)))
-
-
-def _path(evidence: Evidence, suffix: str) -> str:
-    return f"raw/{evidence.id}.{suffix}"
 
 
 def _difference(one: Kept) -> str:
@@ -147,13 +181,13 @@ def _evidence(row: Any) -> tuple[Evidence | None, str]:
     if not isinstance(row, dict) or set(row) != {"id", *_NAMES}:
         return None, "manifest.json has an entry with other keys than an evidence"
     command, exit_code = row["command"], row["exit_code"]
-    texts = [row[name] for name in ("id", "host", "at", "sha256", "errors_sha256")]
+    numbers = ("size_bytes", "redactions")
+    texts = [row[name] for name in row if name not in {"command", "exit_code", *numbers}]
     well = (
         isinstance(command, list)
         and all(isinstance(word, str) for word in (*command, *texts))
         and (exit_code is None or type(exit_code) is int)
-        and type(row["size_bytes"]) is int
-        and type(row["redacted"]) is bool
+        and all(type(row[name]) is int for name in numbers)
     )
     if not well:
         return None, "manifest.json has an entry with values of other types than an evidence"

@@ -13,7 +13,7 @@ from rich.tree import Tree
 from sunk.assess.coverage import counts, coverage
 from sunk.assess.judge import NOT_IMPLEMENTED
 from sunk.assess.verdict import Finding, Verdict, exit_code
-from sunk.cli import exits, fabric_catalogue, result_file
+from sunk.cli import exits, fabric_catalogue, fabric_collect, result_file
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 
@@ -33,10 +33,12 @@ app = typer.Typer(
 
 For example:
 
+- `sunk fabric collect ./collected gpu[001-128]`
 - `sunk fabric check ./collected`
 - `sunk fabric topology ibnetdiscover.txt`
 """,
 )
+app.command(name="collect")(fabric_collect.collect)
 app.add_typer(fabric_catalogue.app, name="catalogue")
 
 IntendedOption = Annotated[
@@ -53,7 +55,7 @@ IntendedOption = Annotated[
 def check(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="Collected texts: HOST/TOOL.txt, or a manifest."),
+        typer.Argument(metavar="FOLDER", help="Collected texts, or an archive of them."),
     ],
     expect: Annotated[
         Path | None,
@@ -80,7 +82,8 @@ def check(
     Every answer is PASS, WARN, FAIL, SKIP, UNKNOWN or BLOCKED. What is not there, is damaged or is
     not understood is UNKNOWN and never PASS; so is a check that this version cannot judge yet, of
     which the table shows the number: choose with --only what you can ask. Of what hangs together,
-    the cause is FAIL and the rest BLOCKED by it. Reads the folder; changes nothing.
+    the cause is FAIL and the rest BLOCKED by it. Hosts that were not collected are UNKNOWN. The
+    digest of every text is compared first. Reads the folder or archive; changes nothing.
 
     Exit codes: 0 fine; 1 a check failed; 2 the folder, the plan or a name is wrong; 5 nothing
     failed, and something is not known.
@@ -88,6 +91,7 @@ def check(
     For example:
 
     - `sunk fabric check ./collected`
+    - `sunk fabric check site.tar.gz`
     - `sunk fabric check ./collected --only ib.topology --intended plan.csv`
     - `sunk fabric check ./collected --expect site.yaml --output json`
     """

@@ -55,6 +55,7 @@ CONFIG_MAP = _kind("v1", "ConfigMap", "configmaps")
 EVENT = _kind("v1", "Event", "events")
 STATEFUL_SET = _kind("apps/v1", "StatefulSet", "statefulsets")
 DEPLOYMENT = _kind("apps/v1", "Deployment", "deployments")
+DAEMON_SET = _kind("apps/v1", "DaemonSet", "daemonsets")
 LEASE = _kind("coordination.k8s.io/v1", "Lease", "leases")
 STORAGE_CLASS = _kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
 ROLE = _kind(RBAC, "Role", "roles")
@@ -74,7 +75,7 @@ KINDS = {
     (kind.api_version, kind.name): kind
     for kind in (
         *(NAMESPACE, NODE, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SERVICE),
-        *(SERVICE_ACCOUNT, SECRET, CONFIG_MAP, EVENT, STATEFUL_SET, DEPLOYMENT, LEASE),
+        *(SERVICE_ACCOUNT, SECRET, CONFIG_MAP, EVENT, STATEFUL_SET, DEPLOYMENT, LEASE, DAEMON_SET),
         *(STORAGE_CLASS, ROLE, ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING),
         *(CUSTOM_RESOURCE_DEFINITION, SLURM_CLUSTER, NODE_SET),
     )

@@ -228,6 +228,7 @@ def main() -> int:
         take(cold_start())
     if not options.bridge:
         take(fabric.figures())
+        take(fabric.collecting(slurm_rootfs()))
     if not options.bridge and not options.fabric:
         take(placement.figures())
         take(lint.figures())

@@ -9,9 +9,11 @@ from sunk.assess.check import Check
 from sunk_fabric.catalogue.all import CHECKS, GROUPS
 from sunk_fabric.checks import ports, subnet
 from sunk_fabric.checks.judges import JUDGES
+from sunk_fabric.collect.kube_texts import REQUESTS
+from sunk_fabric.collect.questions import host_questions, once_questions
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse.counters import SYSFS_NAMES, WIDTH_BITS
-from sunk_fabric.parse.formats import FORMATS
+from sunk_fabric.parse.formats import FOR_PEOPLE, FORMATS
 
 HEAD = "<!-- Made from the catalogue by `make golden`; edit that, in fabric/sunk_fabric. -->\n"
 
@@ -68,6 +70,13 @@ def index() -> str:
         "|---|---|",
         *(f"| `{one.name}` | `{one.command}` |" for one in FORMATS),
         "",
+        "Collected for people; no check reads them yet:",
+        "",
+        "| text | what prints it |",
+        "|---|---|",
+        *(f"| `{name}` | `{command}` |" for name, command in sorted(FOR_PEOPLE.items())),
+        "",
+        *collected(),
         "## Declarations",
         "",
         "What a site may say about itself, in the file of `--expect`.",
@@ -78,6 +87,18 @@ def index() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def collected() -> Iterator[str]:
+    """Yield what `sunk fabric collect` asks of whom."""
+    yield from ("## What is collected", "", "| asked | text |", "|---|---|")
+    for one in host_questions(within_seconds=1):
+        yield f"| every host | `{one.name}` |"
+    for each in once_questions(within_seconds=1):
+        yield f"| {each.of.value} | `{each.question.name}` |"
+    for name in (*(name for name, _ in REQUESTS), "network_status"):
+        yield f"| Kubernetes, with `--kubeconfig` | `{name}` |"
+    yield ""
 
 
 def _default(one) -> str:

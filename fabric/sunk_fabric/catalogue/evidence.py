@@ -10,6 +10,16 @@ _row = rows_of("evidence", Domain.HOST)
 
 CHECKS: tuple[Check, ...] = (
     _row(
+        "hosts",
+        "Hosts were collected",
+        proves="every host that was meant has answered all that it was asked",
+        reads="the record of sunk fabric collect",
+        rule="a host that was not reached, not asked, or answered in part is UNKNOWN;"
+        " a clock that is off by more than 30 s is WARN; without a record nobody knows",
+        remedy="mend what the finding names, then go on: sunk fabric collect FOLDER --resume",
+        proof=Proof.RECORDED,
+    ),
+    _row(
         "identity",
         "Hosts speak for themselves",
         proves="no host's texts are those of another",

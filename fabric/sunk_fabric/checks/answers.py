@@ -16,6 +16,8 @@ T = TypeVar("T")
 WORDS_LIMIT = 600
 ENDS_WELL = {"ibqueryerrors": frozenset({0, 1})}
 """Format -> exit codes after which its output is whole; 0 for all others."""
+NO_SUCH_COMMAND = 127
+"""How a shell ends that finds no program of that name."""
 
 
 def said(
@@ -44,6 +46,10 @@ def place(reading: Reading[Any]) -> str:
 
 def trouble(reading: Reading[Any]) -> str:
     """Return why no verdict may rest on a reading; empty when one may."""
+    if reading.incomplete:
+        return f"{reading.path}: {reading.incomplete}"
+    if reading.exit_code == NO_SUCH_COMMAND:
+        return f"{reading.path}: there is no such command: {BY_NAME[reading.format].command}"
     if reading.parsed.trouble:
         return f"{reading.path}: {reading.parsed.trouble}"
     well = ENDS_WELL.get(reading.format, frozenset({0}))

@@ -11,9 +11,13 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks import answers
 from sunk_fabric.checks.answers import missing, said, trouble
+from sunk_fabric.collection import Outcome
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import ibstat, sysfs_rdma
+from sunk_fabric.parse import collection, ibstat, sysfs_rdma
 from sunk_fabric.parse.text import guid
+
+CLOCK_SECONDS = 30
+"""Proposal: more makes texts of two hosts hard to compare; logs are read side by side by time."""
 
 
 def sound(facts: Facts) -> Iterator[Answer]:
@@ -39,6 +43,33 @@ def known(facts: Facts) -> Iterator[Answer]:
     if not facts.strangers and facts.every:
         count = len(facts.every)
         yield said(Verdict.PASS, f"{count} files, all of known formats", "evidence", *facts.every)
+
+
+def hosts(facts: Facts) -> Iterator[Answer]:
+    """One answer for every host that somebody meant to collect."""
+    records = facts.of(collection.parse)
+    if not records:
+        yield missing(collection.parse)
+        return
+    last = max(records, key=lambda one: (one.parsed.value.ended, one.path))
+    wrong = trouble(last)
+    if wrong:
+        yield said(Verdict.UNKNOWN, wrong, "evidence", last)
+    for one in () if wrong else last.parsed.value.hosts:
+        subject, missing_texts = subjects.node(one.host), ", ".join(one.missing)
+        clock = one.clock_seconds or 0
+        if one.outcome is Outcome.PARTLY:
+            why = f": {one.words}" if one.words else ""
+            words = f"answered in part{why}; not there: {missing_texts}"
+            yield said(Verdict.UNKNOWN, words, subject, last)
+        elif one.outcome is not Outcome.COLLECTED:
+            words = f"{one.outcome}, {one.reason}: {one.words}" if one.reason else str(one.outcome)
+            yield said(Verdict.UNKNOWN, words, subject, last)
+        elif abs(clock) > CLOCK_SECONDS:
+            side = "ahead" if clock > 0 else "behind"
+            yield said(Verdict.WARN, f"its clock is {abs(clock)} s {side}", subject, last)
+        else:
+            yield said(Verdict.PASS, f"collected over {one.over}", subject, last)
 
 
 def identity(facts: Facts) -> Iterator[Answer]:

@@ -24,8 +24,10 @@ from sunk_fabric.checks import (
     subnet,
 )
 from sunk_fabric.facts import Facts
+from sunk_fabric.parse import collection
 
 JUDGES: Mapping[str, JudgeFunction[Facts]] = {
+    "evidence.hosts": evidence.hosts,
     "evidence.identity": evidence.identity,
     "evidence.known": evidence.known,
     "evidence.sound": evidence.sound,
@@ -85,12 +87,15 @@ def catalogue(facts: Facts, only: Collection[str] = ()) -> Catalogue[Facts]:
 
     Args:
         facts: what the site says that it does not have is SKIP with its reason.
-        only: prefixes of ids; with what those checks wait for. All when empty.
+        only: prefixes of ids; with what those checks wait for, and with whether all hosts were
+            collected. All when empty.
 
     Raises:
         InputError: a prefix begins no id.
     """
-    checks = CHECKS if not only else with_dependencies(CHECKS, _matching(CHECKS, only))
+    # Whoever asks about some hosts must hear of those that could not be asked.
+    always = ("evidence.hosts",) if facts.of(collection.parse) else ()
+    checks = CHECKS if not only else with_dependencies(CHECKS, _matching(CHECKS, (*only, *always)))
     judges = dict(JUDGES)
     for prefix, reason in sorted(facts.expected.not_applicable.items()):
         for name in _matching(CHECKS, [prefix]):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
+    collection,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
@@ -60,6 +61,12 @@ _NCCL_TESTS = tuple(
 )
 
 FORMATS = (
+    Format(
+        name="collection",
+        command="sunk fabric collect",
+        words=(("sunk", "fabric", "collect"),),
+        parse=collection.parse,
+    ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
     Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
@@ -122,6 +129,30 @@ FORMATS = (
     ),
 )
 BY_NAME = {one.name: one for one in FORMATS}
+
+WHOLE_FABRIC = frozenset(
+    {
+        *("iblinkinfo", "ibnetdiscover", "ibqueryerrors", "opensm_log", "saquery", "sminfo"),
+    }
+)
+"""Formats that are about more than the host where they were collected."""
+
+FOR_PEOPLE: Mapping[str, str] = {
+    "kernel_command_line": "cat /proc/cmdline",
+    "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
+    "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
+    "network_attachments": "GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+    "nodes": "GET /api/v1/nodes",
+    "nvidia_smi": "nvidia-smi -q",
+    "ofed_version": "ofed_info -s",
+    "rdma_statistic": "rdma -j statistic show",
+    "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
+    "slurm_nodes": "scontrol --oneliner show nodes",
+    "slurm_topology": "scontrol show topology",
+    "sriov_policies": "GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
+    "uname": "uname -a",
+}
+"""Texts that are collected and that no check reads yet: name -> command."""
 
 
 def of_command(command: tuple[str, ...]) -> Format | None:

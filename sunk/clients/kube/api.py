@@ -23,6 +23,7 @@ from sunk.clients.kube import channels, wire
 from sunk.clients.kube.config import load, load_in_cluster, tls_context
 from sunk.clients.kube.protocol import Executed, RawAnswer, WatchEvent
 from sunk.clients.kube.refusals import SYSTEM, refusal
+from sunk.clients.shells import Shell
 from sunk.errors import (
     RemoteError,
     UnexpectedReply,
@@ -251,6 +252,19 @@ class KubeApi:
         """Run a program in a container to its end."""
         place = channels.Place(pod=pod, namespace=namespace, container=container)
         return channels.execute(self._configuration, place, argv, within_seconds)
+
+    def shell(
+        self,
+        pod: str,
+        namespace: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        within_seconds: float = 30.0,
+    ) -> Shell:
+        """Start a shell in a container."""
+        place = channels.Place(pod=pod, namespace=namespace, container=container)
+        return channels.PodShell(self._configuration, place, argv, within_seconds)
 
     def forward(self, pod: str, namespace: str, port: int) -> socket.socket:
         """Return a connected socket to a port of a Pod."""

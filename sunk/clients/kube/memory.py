@@ -18,6 +18,7 @@ import msgspec
 
 from sunk.clients.kube import wire
 from sunk.clients.kube.protocol import Executed, RawAnswer, WatchEvent
+from sunk.clients.shells import Shell
 from sunk.errors import Conflict, NotFound, Rejected
 from sunk.model.kube import (
     NAMESPACE,
@@ -235,6 +236,18 @@ class MemoryKube:
         container: str | None = None,
         within_seconds: float = 30.0,
     ) -> Executed:
+        """Refuse: nothing runs here."""
+        raise _nothing_runs(f"run {argv[0]} in Pod {namespace}/{pod}", container, within_seconds)
+
+    def shell(
+        self,
+        pod: str,
+        namespace: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        within_seconds: float = 30.0,
+    ) -> Shell:
         """Refuse: nothing runs here."""
         raise _nothing_runs(f"run {argv[0]} in Pod {namespace}/{pod}", container, within_seconds)
 

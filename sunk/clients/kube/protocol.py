@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sunk.clients.shells import Shell
 from sunk.model.kube import Kind, KubeNode, KubeObject, Pod
 from sunk.wellknown import FIELD_MANAGER
 
@@ -139,6 +140,17 @@ class Kube(Protocol):
         within_seconds: float = 30.0,
     ) -> Executed:
         """Run a program in a container to its end."""
+
+    def shell(
+        self,
+        pod: str,
+        namespace: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        within_seconds: float = 30.0,
+    ) -> Shell:
+        """Start a shell in a container that is talked to until it is closed."""
 
     def forward(self, pod: str, namespace: str, port: int) -> socket.socket:
         """Return a connected socket to a port of a Pod, through the API server."""

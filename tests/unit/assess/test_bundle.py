@@ -60,7 +60,11 @@ def test_manifest_names_command_host_time_and_digest():
         "exit_code": 0,
         "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
         "size_bytes": 1,
-        "redacted": False,
+        "name": "",
+        "until": "",
+        "over": "",
+        "redactions": 0,
+        "incomplete": "",
         "errors_sha256": kept(b"x", b"warned").evidence.errors_sha256,
     }
     assert sorted(files) == [MANIFEST, f"raw/{row['id']}.err", f"raw/{row['id']}.out"]

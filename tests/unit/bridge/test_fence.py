@@ -14,6 +14,7 @@ def verbs(protocol: type) -> set[str]:
 def test_verbs_that_pass_are_verbs_and_the_others_are_those_that_change_something():
     assert verbs(Kube) - KUBE_READS == {
         *("apply", "apply_status", "create", "delete", "execute", "forward", "merge", "request"),
+        "shell",
     }
     assert verbs(Kube) > KUBE_READS
     assert verbs(SlurmClient) - SLURM_READS == {

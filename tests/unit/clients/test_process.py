@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sunk.clients import process
-from sunk.errors import CommandError, EnvironmentFault
+from sunk.errors import CommandError, EnvironmentFault, Unreachable
+from tests.support.eventually import eventually
 
 SECONDS = 30.0
 
@@ -63,3 +64,39 @@ def test_program_that_does_not_end_is_killed_and_said(tmp_path):
     file = script(tmp_path / "x", "#!/bin/sh\nexec sleep 60\n")
     with pytest.raises(CommandError, match=r"no end after 0\.2 s"):
         process.run_logged([file], log=tmp_path / "log", timeout_seconds=0.2)
+
+
+def test_a_program_is_talked_to_until_it_ends():
+    talk = process.Conversation(["sh"])
+    talk.send(b"echo out; echo err >&2; exit\n")
+    out, err = b"", b""
+    with pytest.raises(Unreachable, match="talk to sh: it ended"):
+        while True:
+            heard = talk.receive(SECONDS)
+            out, err = out + heard.out, err + heard.err
+    assert (out, err) == (b"out\n", b"err\n")
+    talk.close()
+    with pytest.raises(Unreachable):
+        talk.send(b"echo\n")
+
+
+def test_closing_a_talk_ends_what_the_program_started():
+    talk = process.Conversation(["sh"])
+    talk.send(b"sleep 1000 & echo $!\n")
+    child = int(talk.receive(SECONDS).out)
+    talk.close()
+    talk.close()
+    eventually(lambda: state_of(child) in {"", "Z"}, 10)
+
+
+def state_of(pid: int) -> str:
+    """The kernel's letter for a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
+
+
+def test_a_missing_program_cannot_be_talked_to():
+    with pytest.raises(EnvironmentFault, match="no such program"):
+        process.Conversation(["no-such-program"])

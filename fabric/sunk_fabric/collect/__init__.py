@@ -1,0 +1,1 @@
+"""Collecting: what is asked, over what, and how it is kept."""

@@ -1,0 +1,101 @@
+"""Who is asked what, and what an earlier run leaves to ask; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sunk.assess.evidence import Evidence
+from sunk.errors import InputError
+from sunk.model.hostlist import expand
+from sunk_fabric.collect.questions import OnceQuestion, Question
+
+HOSTS_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be asked.
+
+    Attributes:
+        hosts: host -> questions, hosts in the order in which they are asked.
+        once: what one host is asked about the whole fabric.
+        stays: evidence of an earlier run that is not taken again.
+        had: hosts of which nothing is missing, with how they were reached.
+    """
+
+    hosts: Mapping[str, tuple[Question, ...]]
+    once: tuple[OnceQuestion, ...] = ()
+    stays: tuple[Evidence, ...] = ()
+    had: Mapping[str, str] = field(default_factory=dict)
+
+
+def hosts_of(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the hosts that hostlists stand for, each once, in their order.
+
+    Raises:
+        InputError: a word is no hostlist.
+    """
+    found = [name for word in words for name in expand(word, limit=HOSTS_LIMIT)]
+    return tuple(dict.fromkeys(found))
+
+
+def hosts_in(text: str) -> tuple[str, ...]:
+    """Return the hosts of a file: hostlists, one or more a line, ``#`` begins a remark.
+
+    Raises:
+        InputError: a word is no hostlist.
+    """
+    return hosts_of(word for line in text.splitlines() for word in line.partition("#")[0].split())
+
+
+def plan(
+    hosts: Sequence[str],
+    questions: tuple[Question, ...],
+    once: tuple[OnceQuestion, ...],
+    before: Collection[Evidence] = (),
+) -> Plan:
+    """Return what is to be asked; of what an earlier run has whole, nothing.
+
+    Raises:
+        InputError: there is no host to ask.
+    """
+    if not hosts:
+        raise InputError(
+            "collect from hosts: none is named",
+            hint="name some, as gpu[001-128], or ask this machine with --over local",
+        )
+    whole = _whole(before)
+    asked = {
+        host: tuple(one for one in questions if one.name not in whole.get(host, ()))
+        for host in hosts
+    }
+    left = tuple(one for one in once if not _is_had(one, once, whole))
+    anew = {one.question.name for one in left}
+    over = {one.host: one.over for one in before}
+    return Plan(
+        hosts={host: ask for host, ask in asked.items() if ask},
+        once=left,
+        stays=tuple(one for one in before if not one.incomplete and one.name not in anew),
+        had={host: over.get(host, "") for host, ask in asked.items() if not ask},
+    )
+
+
+def _whole(evidence: Iterable[Evidence]) -> Mapping[str, set[str]]:
+    """Return host -> names of the texts that are there whole."""
+    found: dict[str, set[str]] = {}
+    for one in evidence:
+        if not one.incomplete:
+            found.setdefault(one.host, set()).add(one.name)
+    return found
+
+
+def _is_had(
+    one: OnceQuestion, once: tuple[OnceQuestion, ...], whole: Mapping[str, set[str]]
+) -> bool:
+    """Return whether one host has answered all that is asked of the same kind of host.
+
+    What belongs together, such as two answers of a subnet manager, is asked anew as a whole.
+    """
+    together = {each.question.name for each in once if each.of is one.of}
+    return any(together <= names for names in whole.values())

@@ -1,0 +1,186 @@
+"""What is asked: commands that read and change nothing, by the name that their text gets.
+
+A command that a host does not have ends with 127, and that is an answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from dataclasses import dataclass
+from enum import Enum
+
+from sunk_jobs import sysfs_rdma
+
+SYSFS = "/sys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One command.
+
+    Attributes:
+        name: of its text: the format, and a word that tells several apart.
+        argv: program and arguments.
+        within_seconds: the longest that it may take.
+        program: what it reads from standard input; nothing when empty.
+        after_seconds: how long after the host's first answer it is asked at the earliest.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    within_seconds: float
+    program: str = ""
+    after_seconds: float = 0.0
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Return the words to keep; a program is named and not quoted."""
+        return (*self.argv, "<", "sunk_jobs.sysfs_rdma") if self.program else self.argv
+
+    @property
+    def shown(self) -> str:
+        """Return the command as one would type it."""
+        typed = shlex.join(self.argv)
+        return f"{typed} < sunk_jobs/sysfs_rdma.py" if self.program else typed
+
+
+HOST_COMMANDS: tuple[tuple[str, str], ...] = (
+    ("uname", "uname -a"),
+    ("kernel_command_line", "cat /proc/cmdline"),
+    ("proc_modules", "cat /proc/modules"),
+    ("ip_link", "ip -d -j link"),
+    ("rdma_link", "rdma -j link"),
+    ("rdma_system", "rdma -j system show"),
+    ("rdma_statistic", "rdma -j statistic show"),
+    ("lspci", "lspci -vv"),
+    ("ibstat", "ibstat"),
+    ("ibv_devinfo", "ibv_devinfo -v"),
+    ("ofed_version", "ofed_info -s"),
+    ("nvidia_topo", "nvidia-smi topo -m"),
+    ("nvidia_smi", "nvidia-smi -q"),
+)
+"""Name -> command, asked of every host."""
+
+_EACH_DEVICE = """\
+command -v {tool} >/dev/null || exit 127
+for d in {root}/class/infiniband/*; do
+  [ -e "$d" ] || continue
+  {inner}
+done"""
+HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
+    (
+        "proc_limits.slurmd",
+        'p=$(pgrep -o -x slurmd) || { echo "no slurmd runs here" >&2; exit 1; }\n'
+        'exec cat "/proc/$p/limits"',
+    ),
+    (
+        "mlnx_qos",
+        _EACH_DEVICE.format(
+            tool="mlnx_qos",
+            root="{root}",
+            inner='for n in "$d"/device/net/*; do\n'
+            '    [ -e "$n" ] || continue\n'
+            '    echo "# ${n##*/}"; mlnx_qos -i "${n##*/}"\n'
+            "  done",
+        ),
+    ),
+    (
+        "mlxlink",
+        _EACH_DEVICE.format(
+            tool="mlxlink",
+            root="{root}",
+            inner='echo "# ${d##*/}"; mlxlink -d "${d##*/}" -m -c -e',
+        ),
+    ),
+)
+"""Name -> lines for sh, asked of every host: what needs a loop or another answer first."""
+
+
+class OnceOf(Enum):
+    """Which host is asked for what concerns all of them."""
+
+    FABRIC = "one with an active InfiniBand port"
+    SLURM = "one where slurmd runs, or any"
+
+
+ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
+    ("sminfo.first", "sminfo", OnceOf.FABRIC),
+    ("ibnetdiscover", "ibnetdiscover", OnceOf.FABRIC),
+    ("iblinkinfo", "iblinkinfo", OnceOf.FABRIC),
+    ("ibqueryerrors", "ibqueryerrors --skip-sl", OnceOf.FABRIC),
+    ("saquery", "saquery", OnceOf.FABRIC),
+    ("sminfo.second", "sminfo", OnceOf.FABRIC),
+    ("slurm_topology", "scontrol show topology", OnceOf.SLURM),
+    ("slurm_nodes", "scontrol --oneliner show nodes", OnceOf.SLURM),
+)
+"""Name -> command, asked of one host of a kind."""
+_SM_GAP_SECONDS = 3.0
+"""A subnet manager's activity count grows at every heavy or light sweep; opensm's polls are a
+second apart."""
+
+
+def host_questions(
+    *, within_seconds: float, sysfs_root: str = SYSFS, window_seconds: float = 0.0
+) -> tuple[Question, ...]:
+    """Return what every host is asked.
+
+    Args:
+        within_seconds: the longest that each command may take.
+        sysfs_root: where sysfs is on the hosts.
+        window_seconds: ask for counters again so long after; 0 for once.
+    """
+    commands = [
+        Question(name=name, argv=tuple(words.split()), within_seconds=within_seconds)
+        for name, words in HOST_COMMANDS
+    ]
+    scripts = [
+        Question(
+            name=name,
+            argv=("sh", "-c", lines.replace("{root}", shlex.quote(sysfs_root))),
+            within_seconds=within_seconds,
+        )
+        for name, lines in HOST_SCRIPTS
+    ]
+    first = _sysfs("sysfs_rdma", sysfs_root, within_seconds)
+    again = _sysfs("sysfs_rdma.later", sysfs_root, within_seconds, window_seconds)
+    return (first, *commands, *scripts, *((again,) if window_seconds > 0 else ()))
+
+
+def _sysfs(name: str, root: str, within_seconds: float, after_seconds: float = 0.0) -> Question:
+    return Question(
+        name=name,
+        argv=("python3", "-", "--root", root),
+        within_seconds=within_seconds,
+        program=inspect.getsource(sysfs_rdma),
+        after_seconds=after_seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OnceQuestion:
+    """A command for one host.
+
+    Attributes:
+        question: the command.
+        of: which host.
+    """
+
+    question: Question
+    of: OnceOf
+
+
+def once_questions(*, within_seconds: float) -> tuple[OnceQuestion, ...]:
+    """Return what one host is asked about the whole fabric, and about Slurm."""
+    return tuple(
+        OnceQuestion(
+            Question(
+                name=name,
+                argv=tuple(words.split()),
+                within_seconds=within_seconds,
+                after_seconds=_SM_GAP_SECONDS if name == "sminfo.second" else 0.0,
+            ),
+            of,
+        )
+        for name, words, of in ONCE_COMMANDS
+    )
