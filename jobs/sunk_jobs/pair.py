@@ -47,16 +47,18 @@ class Wanted:
         streams: connections at once.
         seconds: sending stops after this long, whatever is left.
         congestion: congestion control to ask for; the host's own when empty.
+        connect_seconds: how long the server may take to answer.
     """
 
     total_bytes: int
     streams: int
     seconds: float
     congestion: str = ""
+    connect_seconds: float = 5.0
 
 
-def serve(port: int, token: str, within_seconds: float) -> dict[str, Any]:
-    """Receive one test and return what arrived; the port is closed when this returns.
+def serve(port: int, token: str, within_seconds: float) -> None:
+    """Receive one test and tell the sender what arrived; the port is closed when this returns.
 
     Raises:
         Failed: the port is taken, or no whole test came in time.
@@ -87,7 +89,6 @@ def serve(port: int, token: str, within_seconds: float) -> dict[str, Any]:
         # The sender closes first: so the port is free at once, and not in TIME_WAIT.
         with suppress(OSError):
             control.recv(1)
-        return record
 
 
 def send(address: str, port: int, token: str, wanted: Wanted, within_seconds: float) -> PairResult:
@@ -105,7 +106,8 @@ def send(address: str, port: int, token: str, wanted: Wanted, within_seconds: fl
     """
     deadline = time.monotonic() + within_seconds
     with ExitStack() as stack:
-        control = stack.enter_context(_connected(address, port, deadline, ""))
+        first = min(time.monotonic() + wanted.connect_seconds, deadline)
+        control = stack.enter_context(_connected(address, port, first, ""))
         _say(control, {"token": token, "streams": wanted.streams})
         _heard(control)
         data = []
@@ -326,6 +328,9 @@ def parser() -> argparse.ArgumentParser:
     sending.add_argument("--bytes", type=int, default=2**28, help="to send, of all streams")
     sending.add_argument("--streams", type=int, default=1, help="connections at once")
     sending.add_argument("--seconds", type=float, default=10.0, help="stop sending after this long")
+    sending.add_argument(
+        "--connect", type=float, default=5.0, metavar="SECONDS", help="wait for the server so long"
+    )
     sending.add_argument("--congestion", default="", help="congestion control; default: the host's")
     return made
 
@@ -337,21 +342,31 @@ def main(words: Sequence[str] | None = None) -> int:
     token = os.environ.get(MARK, "")
     if not token:
         reader.error(f"{MARK} must name the test, the same for both ends")
+    if options.verb == "serve":
+        return _serving(options.port, token, options.within)
+    wanted = Wanted(
+        total_bytes=max(options.bytes, 1),
+        streams=min(max(options.streams, 1), STREAMS_MAX),
+        seconds=options.seconds,
+        congestion=options.congestion,
+        connect_seconds=options.connect,
+    )
     try:
-        if options.verb == "serve":
-            record = serve(options.port, token, options.within)
-        else:
-            wanted = Wanted(
-                total_bytes=max(options.bytes, 1),
-                streams=min(max(options.streams, 1), STREAMS_MAX),
-                seconds=options.seconds,
-                congestion=options.congestion,
-            )
-            record = asdict(send(options.to, options.port, token, wanted, options.within))
+        record = asdict(send(options.to, options.port, token, wanted, options.within))
     except Failed as exc:
         sys.stdout.write(json.dumps({"failed": str(exc), "schema": PAIR}) + "\n")
         return 1
     sys.stdout.write(json.dumps(record, sort_keys=True) + "\n")
+    return 0
+
+
+def _serving(port: int, token: str, within_seconds: float) -> int:
+    """Serve; the figures are the sender's to print, so that there is one text for a transfer."""
+    try:
+        serve(port, token, within_seconds)
+    except Failed as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
     return 0
 
 

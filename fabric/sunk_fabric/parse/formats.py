@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
+    active_test,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
     ibstat,
     ibv_devinfo,
     ip_link,
+    iperf3,
     lspci,
     nccl_log,
     nccl_tests,
     network_status,
     nvidia_topo,
     opensm_log,
+    pair,
     perfquery,
     perftest,
     proc_limits,
@@ -60,12 +63,24 @@ _NCCL_TESTS = tuple(
 )
 
 FORMATS = (
+    Format(
+        name="active_test",
+        command="sunk fabric test",
+        words=(("sunk", "fabric", "test"),),
+        parse=active_test.parse,
+    ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
     Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
     Format(name="ibstat", command="ibstat", parse=ibstat.parse),
     Format(name="ibv_devinfo", command="ibv_devinfo -v", parse=ibv_devinfo.parse),
     Format(name="ip_link", command="ip -d -j link", words=(("ip", "link"),), parse=ip_link.parse),
+    Format(
+        name="iperf3",
+        command="iperf3 --json --client HOST",
+        words=(("iperf3",),),
+        parse=iperf3.parse,
+    ),
     Format(name="lspci", command="lspci -vv", parse=lspci.parse),
     Format(name="nccl_log", command="NCCL_DEBUG=INFO", parse=nccl_log.parse),
     Format(name="nccl_tests", command="all_reduce_perf", words=_NCCL_TESTS, parse=nccl_tests.parse),
@@ -81,6 +96,12 @@ FORMATS = (
         parse=nvidia_topo.parse,
     ),
     Format(name="opensm_log", command="log of opensm", parse=opensm_log.parse),
+    Format(
+        name="pair",
+        command="python3 -m sunk_jobs.pair send",
+        words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
+        parse=pair.parse,
+    ),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
         name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse
