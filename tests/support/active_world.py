@@ -43,6 +43,9 @@ class World:
         self.rounds.append(flows)
         return [self._sample(number, phase, flow) for flow in flows]
 
+    def skip(self, samples: Sequence[Sample]) -> None:
+        pass
+
     def _sample(self, number: int, phase: Phase, flow: Flow) -> Sample:
         common = {"flow": flow, "round": number, "phase": phase, "evidence": self.evidence}
         if self.cut & set(flow.ends):
@@ -61,7 +64,7 @@ class World:
     def run(self, made: Plan, effect: float = 0.2):
         """Run a plan here, and return the assessment."""
         self._hop = lambda flow: made.layout.hop(flow.sender, flow.receiver, flow.rail)
-        samples = campaign(made, effect, self.transfer)
+        samples = campaign(made, effect, self)
         return assess(samples, made.layout, effect)
 
 

@@ -85,7 +85,7 @@ def _trouble(value: object, code: int | None, parsed: Parsed[Any]) -> tuple[Gone
         return Gone.CUT, value.error
     if code is None or code in NOT_STARTED:
         return Gone.BROKEN, "the program did not run"
-    if code != 0:
+    if code != 0 and not isinstance(value, pair.Transfer):
         return Gone.CUT, f"it ended with exit code {code}"
     return None if parsed.sound else (Gone.BROKEN, parsed.trouble)
 
