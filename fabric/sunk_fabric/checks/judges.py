@@ -11,6 +11,7 @@ from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric.catalogue.all import CHECKS
 from sunk_fabric.checks import (
+    active,
     collectives,
     evidence,
     fabric,
@@ -19,6 +20,7 @@ from sunk_fabric.checks import (
     pairs,
     pcie,
     ports,
+    rates,
     roce,
     sriov,
     subnet,
@@ -54,6 +56,16 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "nccl.path.hcas": collectives.adapters,
     "nccl.path.network": collectives.network,
     "nccl.values": collectives.values,
+    "pair.class.rate": rates.class_rate,
+    "pair.cleanup": active.cleanup,
+    "pair.congestion": rates.congestion,
+    "pair.host.rate": rates.host_rate,
+    "pair.link.rate": rates.link_rate,
+    "pair.loss": rates.loss,
+    "pair.path": active.path,
+    "pair.reach": active.reach,
+    "pair.settings": active.settings,
+    "pair.whole": active.whole,
     "pcie.acs": pcie.access_control,
     "pcie.link.hca": pcie.link,
     "pcie.max_read_request": pcie.read_request,
