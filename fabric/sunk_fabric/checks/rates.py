@@ -222,9 +222,9 @@ def _fairness(rates: Sequence[float]) -> float:
 def _not_compared(test: Tested) -> str:
     if test.record.pattern in CONGESTING:
         return f"a {test.record.pattern} is judged by what arrives together"
-    if test.samples and not any(one.gbit_per_s for one in test.samples):
-        if any(one.gone is Gone.NO for one in test.samples):
-            return "a latency test"
+    rates = any(one.gbit_per_s for one in test.samples)
+    if not rates and any(one.gone is Gone.NO for one in test.samples):
+        return "a latency test"
     return ""
 
 
