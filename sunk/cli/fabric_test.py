@@ -131,6 +131,14 @@ def test(
         int,
         typer.Option(min=1, max=64, help="Connections of a transfer.", rich_help_panel=_PANEL_HOW),
     ] = 1,
+    connect_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.5,
+            help="How long one end waits for the other; longer where programs start slowly.",
+            rich_help_panel=_PANEL_HOW,
+        ),
+    ] = 5.0,
     congestion: Annotated[
         str,
         typer.Option(
@@ -186,6 +194,7 @@ def test(
         streams=streams,
         congestion=congestion,
         python=python,
+        wait_seconds=connect_seconds,
     )
     reach = wiring.Reach(
         command=run, partition=partition, account=account, job=job, wait_minutes=wait_minutes

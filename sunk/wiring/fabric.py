@@ -1,4 +1,4 @@
-"""Puts an active test together: how programs get to hosts, what ends it, where its evidence goes."""
+"""Puts an active test together: how programs get to hosts, what ends it, where evidence goes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Reach:
         return CommandBackend.setup_seconds if self.command else SlurmBackend.setup_seconds
 
 
-def run(
+def run(  # noqa: PLR0913 - what a test is put together from
     plan: Plan,
     reach: Reach,
     tool: ToolName,

@@ -19,13 +19,16 @@ def cut(samples: Sequence[Sample], hosts: Sequence[str], rail: str) -> Iterator[
     """Yield hosts that reach nobody, or that nobody reaches, and then single pairs."""
     tried = [one for one in samples if one.gone in {Gone.NO, Gone.CUT}]
     silent = {way: {one for one in hosts if _silent(_own(tried, one, way), way)} for way in Way}
+    well = {host for one in tried if one.gone is Gone.NO for host in one.flow.ends}
     for way in Way:
-        others = silent[_other(way)]
         for host in sorted(silent[way]):
             own = _own(tried, host, way)
             # Whoever was tried only with hosts that are silent themselves is not accused.
-            if not _far(own, way) <= others - {host}:
-                yield _cut_suspect(host, way, "", rail, own)
+            partners = _far(own, way) - (silent[_other(way)] - {host})
+            if partners:
+                # Each partner that reaches others is a repetition with one that is good.
+                again = [True] * len(partners & well)
+                yield _cut_suspect((host, way, ""), rail, own, again)
     pairs: dict[Cell, list[Sample]] = {}
     for one in tried:
         sender, receiver = one.flow.ends
@@ -33,7 +36,8 @@ def cut(samples: Sequence[Sample], hosts: Sequence[str], rail: str) -> Iterator[
             pairs.setdefault(one.flow.ends, []).append(one)
     for cell, own in sorted(pairs.items()):
         if sum(one.gone is Gone.CUT for one in own) * 2 > len(own):
-            yield _cut_suspect(cell[0], None, cell[1], rail, own)
+            again = [one.gone is Gone.CUT for one in own if one.phase is Phase.CONFIRM]
+            yield _cut_suspect((cell[0], None, cell[1]), rail, own, again)
 
 
 def _own(samples: Sequence[Sample], host: str, way: Way) -> list[Sample]:
@@ -53,9 +57,9 @@ def _silent(own: Sequence[Sample], way: Way) -> bool:
 
 
 def _cut_suspect(
-    host: str, way: Way | None, peer: str, rail: str, own: Sequence[Sample]
+    who: tuple[str, Way | None, str], rail: str, own: Sequence[Sample], again: Sequence[bool]
 ) -> Suspect:
-    again = [one.gone is Gone.CUT for one in own if one.phase is Phase.CONFIRM]
+    host, way, peer = who
     return Suspect(
         kind=Kind.CUT,
         host=host,

@@ -14,7 +14,7 @@ from sunk_fabric.active.patterns import Pattern, Round
 from sunk_fabric.active.power import Power
 
 CONFIRM_ROUNDS = 8
-"""Most rounds that repeat suspects. Proposal: two repetitions each way, and as many to spare."""
+"""Most rounds that repeat suspects. Proposal: three each way, and two to spare."""
 SEPARABLE_HOSTS = 4
 """With fewer, a host has too few partners to tell it from its links."""
 

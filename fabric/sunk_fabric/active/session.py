@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,16 +45,34 @@ Quiet = Callable[[], None]
 """Keeps further interrupts from ending the clean-up."""
 
 
+class TimeOver(Exception):
+    """The time that a plan states is used up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A mover that tells what it does, before it does it."""
+    """A mover that tells what it does, before it does it, and keeps to the plan's time.
+
+    Attributes:
+        runner: moves bytes.
+        plan: what is done.
+        say: is told.
+        deadline: of the monotonic clock, in seconds.
+    """
 
     runner: Runner
     plan: Plan
     say: Callable[[str], None]
+    deadline: float
 
     def transfer(self, number: int, phase: Phase, flows: Round) -> Sequence[Sample]:
-        """Tell and transfer."""
+        """Tell and transfer.
+
+        Raises:
+            TimeOver: another round could take longer than the plan states.
+        """
+        if time.monotonic() > self.deadline:
+            raise TimeOver
         planned = len(self.plan.rounds)
         what = f"round {number} of {planned}"
         if phase is Phase.CONFIRM:
@@ -96,7 +115,10 @@ def hold(  # noqa: PLR0913 - what a session is made of
     cleanup: tuple[Cleanup, ...] = ()
     with _reserved(backend, plan, quiet, say):
         try:
-            campaign(plan, effect, Told(runner=runner, plan=plan, say=say))
+            deadline = time.monotonic() + plan.minutes * 60
+            campaign(plan, effect, Told(runner=runner, plan=plan, say=say, deadline=deadline))
+        except TimeOver:
+            say(f"the {plan.minutes:.1f} minutes of the plan are over")
         except KeyboardInterrupt:
             interrupted = True
         finally:

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 Cell = tuple[str, str]
 """Sender and receiver."""
-CONFIRMING = 2
-"""Repetitions that a verdict takes."""
+CONFIRMING = 3
+"""Repetitions that a verdict takes: two of them must agree. Proposal."""
 SURE_MOST = 0.9999
 
 
@@ -94,5 +94,5 @@ class Assessment:
 
 
 def confirmed(lows: Sequence[bool]) -> bool | None:
-    """Return what repetitions say: low at least in half of them; None while there are too few."""
-    return None if len(lows) < CONFIRMING else 2 * sum(lows) >= len(lows)
+    """Return what repetitions say: most of them; None while there are too few."""
+    return None if len(lows) < CONFIRMING else 2 * sum(lows) > len(lows)
