@@ -93,22 +93,23 @@ def _packed(flows: Iterable[Flow]) -> Iterator[Round]:
         left = rest
 
 
-def failing(samples: Iterable[Sample], least: int = 3) -> frozenset[str]:
-    """Return hosts that failed with so many different partners and never succeeded.
+def failing(samples: Iterable[Sample], least: int = CONFIRMING) -> frozenset[str]:
+    """Return hosts that failed each way with so many good partners, and never did well.
 
     They are not tried further while the plan runs: each attempt costs its whole time limit.
     """
-    failed: dict[str, set[str]] = {}
+    failed: dict[tuple[str, Way], set[str]] = {}
     well: set[str] = set()
     for one in samples:
         sender, receiver = one.flow.ends
-        if one.gone is Gone.CUT and one.phase is Phase.SCREEN:
-            failed.setdefault(sender, set()).add(receiver)
-            failed.setdefault(receiver, set()).add(sender)
+        if one.gone is Gone.CUT:
+            failed.setdefault((sender, Way.SENDS), set()).add(receiver)
+            failed.setdefault((receiver, Way.RECEIVES), set()).add(sender)
         elif one.gone is Gone.NO:
             well |= {sender, receiver}
     return frozenset(
         host
-        for host, partners in failed.items()
-        if host not in well and len({one for one in partners if one in well}) >= least
+        for host, _ in failed
+        if host not in well
+        and all(len(failed.get((host, way), set()) & well) >= least for way in Way)
     )
