@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunk_fabric.active.patterns import Pattern
 from sunk_fabric.active.samples import Gone
 from tests.support.active_world import World, hosts, made_plan, two_level
+from tests.support.examples import examples
 
 COUNT = 8
 names = st.sampled_from(hosts(COUNT))
 seeds = st.integers(0, 10_000)
 slow = st.floats(0.1, 0.6)
+few = settings(max_examples=examples(20))
 
 
 def named(found):
@@ -25,12 +27,14 @@ def confirmed(found):
 
 
 @given(seed=seeds, noise=st.floats(0.0, 0.02))
+@few
 def test_healthy_hosts_have_no_confirmed_suspect(seed, noise):
     found = World(seed=seed, noise=noise).run(made_plan(COUNT))
     assert [one for one in found.suspects if one.confirmed] == []
 
 
 @given(seed=seeds, host=names, share=slow, ways=st.sampled_from(("sends", "receives", "both")))
+@few
 def test_slow_host_is_a_row_a_column_or_both(seed, host, share, ways):
     both = ("sends", "receives") if ways == "both" else (ways,)
     world = World(seed=seed, **{way: {host: share} for way in both})
@@ -42,6 +46,7 @@ def test_slow_host_is_a_row_a_column_or_both(seed, host, share, ways):
 
 
 @given(seed=seeds, pair=st.tuples(names, names).filter(lambda one: one[0] != one[1]), share=slow)
+@few
 def test_slow_pair_is_one_cell(seed, pair, share):
     found = World(seed=seed, pairs={pair: share}).run(made_plan(COUNT))
     assert named(found) == {("slow", pair[0], "", pair[1])}
@@ -49,6 +54,7 @@ def test_slow_pair_is_one_cell(seed, pair, share):
 
 
 @given(seed=seeds, pair=st.tuples(names, names).filter(lambda one: one[0] != one[1]))
+@few
 def test_loss_that_costs_no_rate_is_found_by_its_retransmits(seed, pair):
     found = World(seed=seed, losses={pair: 0.03}).run(made_plan(COUNT))
     assert named(found) == {("lossy", pair[0], "", pair[1])}
@@ -56,6 +62,7 @@ def test_loss_that_costs_no_rate_is_found_by_its_retransmits(seed, pair):
 
 
 @given(host=names, seed=st.integers(0, 20))
+@few
 def test_cut_host_is_named_and_not_tried_for_ever(host, seed):
     world = World(cut={host})
     found = world.run(made_plan(COUNT, seed=seed))
@@ -65,6 +72,7 @@ def test_cut_host_is_named_and_not_tried_for_ever(host, seed):
 
 
 @given(seed=seeds, pair=st.tuples(names, names).filter(lambda one: one[0] != one[1]))
+@few
 def test_pair_that_is_low_once_is_repeated_and_no_suspect(seed, pair):
     found = World(seed=seed, once={pair: 0.6}).run(made_plan(COUNT))
     assert found.suspects == ()
@@ -76,14 +84,11 @@ def test_hosts_of_an_older_generation_are_a_kind_and_no_suspects(old):
     older = dict.fromkeys(hosts(old), 0.5)
     found = World(sends=older, receives=older).run(made_plan(COUNT))
     assert found.suspects == ()
-    fewer = {} if old == 5 else dict.fromkeys(older, 0.5)
-    assert {host: round(share, 1) for host, share in found.slower_kinds.items()} in (
-        fewer,
-        dict.fromkeys(older, 0.5),
-    )
+    assert {host: round(share, 1) for host, share in found.slower_kinds.items()} == older
 
 
 @given(seed=seeds, host=names)
+@few
 def test_one_slow_host_of_an_older_generation_is_still_found(seed, host):
     older = dict.fromkeys(hosts(4), 0.5)
     level = older.get(host, 1.0) * 0.4
@@ -93,6 +98,7 @@ def test_one_slow_host_of_an_older_generation_is_still_found(seed, host):
 
 
 @given(seed=seeds, host=st.sampled_from(hosts(16)), pattern=st.sampled_from(("hops", "tournament")))
+@few
 def test_far_pairs_that_are_slower_by_design_hide_no_slow_host(seed, host, pattern):
     world = World(seed=seed, cross=0.5, receives={host: 0.3})
     found = world.run(made_plan(16, Pattern(pattern), two_level(4, 4)))
