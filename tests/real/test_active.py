@@ -90,7 +90,7 @@ def test_healthy_hosts_give_no_finding_and_nothing_is_left(hosts, run):
     found = run("--svg", "/dev/null")
     assert found.of("FAIL", "WARN", "UNKNOWN", "BLOCKED") == []
     assert found.code == exits.OK
-    assert hosts.listening() == {}
+    assert hosts.sockets() == {}
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def test_each_fault_is_found_in_the_planned_rounds_and_named_once(hosts, run, ca
     assert found.of("FAIL") == wanted
     assert found.code == (exits.FAILED_CHECK if wanted else exits.OK)
     assert found.rounds <= planned(found)
-    assert hosts.listening() == {}
+    assert hosts.sockets() == {}
 
 
 @pytest.mark.parametrize("number", sample((signal.SIGTERM,), (signal.SIGTERM, signal.SIGINT)))
@@ -163,10 +163,10 @@ def test_signal_ends_the_test_and_what_it_started(hosts, tmp_path, number):
         assert child.stderr
         while "round 1 of" not in child.stderr.readline():
             assert child.poll() is None
-        eventually(hosts.listening, 30, what="a server")
+        eventually(hosts.sockets, 30, what="a transfer")
         os.kill(child.pid, number)
         said = child.stderr.read()
     assert child.returncode == exits.INTERRUPTED
     assert "hosts afterwards: 6 " in said
-    assert hosts.listening() == {}
+    assert hosts.sockets() == {}
     assert (tmp_path / "found" / "manifest.json").exists()

@@ -25,6 +25,8 @@ class World:
     receives: dict[str, float] = field(default_factory=dict)
     pairs: dict[tuple[str, str], float] = field(default_factory=dict)
     losses: dict[tuple[str, str], float] = field(default_factory=dict)
+    trips: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Round trips, in microseconds, where not the usual 1000."""
     once: dict[tuple[str, str], float] = field(default_factory=dict)
     """Rates of the first transfer of a pair only."""
     cut: set[str] = field(default_factory=set)
@@ -59,7 +61,8 @@ class World:
         )
         rate *= 1 + self._random.gauss(0, self.noise)
         loss = self.losses.get(flow.ends, 0.001)
-        return Sample(**common, gbit_per_s=rate, retransmit_share=loss, path=PATH)
+        trip = self.trips.get(flow.ends, 1000.0)
+        return Sample(**common, gbit_per_s=rate, retransmit_share=loss, rtt_us=trip, path=PATH)
 
     def run(self, made: Plan, effect: float = 0.2):
         """Run a plan here, and return the assessment."""

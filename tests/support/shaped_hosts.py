@@ -105,11 +105,11 @@ class ShapedHosts:
         """Make a host's packets smaller."""
         ip("-n", self.names[at], "link", "set", "eth0", "mtu", str(size_bytes))
 
-    def listening(self) -> dict[str, str]:
-        """Return what listens on TCP, by host; hosts where nothing does are absent."""
+    def sockets(self) -> dict[str, str]:
+        """Return what listens or is connected over TCP, by host; hosts without are absent."""
         found = {}
         for name in self.names:
-            shown = inside(name, "ss", "--no-header", "--listening", "--tcp", "--numeric")
+            shown = inside(name, "ss", "-Htn", "state", "listening", "state", "established")
             if shown.strip():
                 found[name] = shown
         return found

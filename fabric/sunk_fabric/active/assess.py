@@ -33,7 +33,7 @@ def assess(samples: Sequence[Sample], layout: Layout, effect: float) -> Assessme
         own = [one for one in samples if one.flow.rail == rail]
         gone = cut(own, layout.hosts, rail)
         matrix = Matrix.of(own, layout, rail, effect)
-        suspects += [*gone, *lossy(own, rail), *matrix.slow(own)]
+        suspects += [*gone, *lossy(own, rail, matrix.slow_cells), *matrix.slow(own)]
         levels |= matrix.levels
         relative |= {(rail, *cell): math.exp(value) for cell, value in matrix.cells.items()}
         slower |= {host: min(share, slower.get(host, 1.0)) for host, share in matrix.slower.items()}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sunk_fabric.active.layout import Layout
 from sunk_fabric.active.patterns import Flow, Round
 from sunk_fabric.active.polish import LEAST_CELLS
-from sunk_fabric.active.samples import Gone, Phase, Sample
+from sunk_fabric.active.samples import Gone, Sample
 from sunk_fabric.active.suspects import CONFIRMING, Assessment, Suspect, Way
 
 

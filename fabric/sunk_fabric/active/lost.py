@@ -13,6 +13,8 @@ LOSS_SHARE = 0.01
 """Segments repeated that are a fault. Proposal: queues that fill cost some thousandths."""
 LOSS_FACTOR = 4.0
 """And so many times what is usual here. Proposal."""
+QUEUE_SHARE = 0.5
+"""Of the usual round trip: longer is a queue as long as others'. Proposal."""
 
 
 def cut(samples: Sequence[Sample], hosts: Sequence[str], rail: str) -> Iterator[Suspect]:
@@ -74,10 +76,18 @@ def _cut_suspect(
     )
 
 
-def lossy(samples: Sequence[Sample], rail: str) -> Iterator[Suspect]:
-    """Yield hosts most of whose pairs lose segments in one direction, and then single pairs."""
+def lossy(samples: Sequence[Sample], rail: str, slow: frozenset[Cell]) -> Iterator[Suspect]:
+    """Yield hosts most of whose pairs lose segments in one direction, and then single pairs.
+
+    Args:
+        samples: of one rail.
+        rail: its name.
+        slow: pairs whose rate is low.
+    """
     known = [one for one in samples if one.retransmit_share is not None]
-    cells = median_by((one.flow.ends, one.retransmit_share or 0.0) for one in known)
+    shares = median_by((one.flow.ends, one.retransmit_share or 0.0) for one in known)
+    full = _overflowing(known, slow)
+    cells = {cell: share for cell, share in shares.items() if cell not in full}
     if not cells:
         return
     low = max(LOSS_SHARE, LOSS_FACTOR * statistics.median(cells.values()))
@@ -95,6 +105,19 @@ def lossy(samples: Sequence[Sample], rail: str) -> Iterator[Suspect]:
         if (Way.SENDS, cell[0]) not in hosts and (Way.RECEIVES, cell[1]) not in hosts:
             mine = [one for one in known if one.flow.ends == cell]
             yield _lossy_suspect(cell[0], None, cell[1], rail, (cells[cell], 1, low), mine)
+
+
+def _overflowing(samples: Sequence[Sample], slow: frozenset[Cell]) -> frozenset[Cell]:
+    """Return slow pairs whose queue is full: what they lose is the effect and not the cause.
+
+    A sender that loses at random keeps its window small, and so the queue empty and the round trip
+    short; one that meets a narrow place fills the queue before it.
+    """
+    trips = median_by((one.flow.ends, one.rtt_us) for one in samples if one.rtt_us is not None)
+    if not trips:
+        return frozenset()
+    long = QUEUE_SHARE * statistics.median(trips.values())
+    return frozenset(cell for cell in slow if trips.get(cell, 0.0) >= long)
 
 
 def _lossy_suspect(

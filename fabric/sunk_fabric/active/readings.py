@@ -106,6 +106,7 @@ def _of_pair(made: Sample, one: pair.Transfer) -> Sample:
         made,
         gbit_per_s=one.gbit_per_s,
         retransmit_share=one.retransmit_share,
+        rtt_us=one.rtt_us,
         path=path if known else None,
     )
 

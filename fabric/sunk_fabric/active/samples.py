@@ -61,6 +61,7 @@ class Sample:
         phase: why it was made.
         gbit_per_s: the rate; None when there is no figure.
         retransmit_share: segments repeated, as a share of all; None for what has no segments.
+        rtt_us: round trip at the end, queues included; None where the tool does not say.
         gone: why there is no figure.
         trouble: the same in words.
         path: which way it went; None without proof.
@@ -72,6 +73,7 @@ class Sample:
     phase: Phase
     gbit_per_s: float | None
     retransmit_share: float | None = None
+    rtt_us: float | None = None
     gone: Gone = Gone.NO
     trouble: str = ""
     path: Path | None = None

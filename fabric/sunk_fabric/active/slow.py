@@ -67,6 +67,12 @@ class Matrix:
             noise=deviation(polish(relative).left.values()),
         )
 
+    @property
+    def slow_cells(self) -> frozenset[Cell]:
+        """Return the pairs that are low, whoever explains them."""
+        low = -power.limit(self.effect, self.noise)
+        return frozenset(cell for cell, value in self.cells.items() if value < low)
+
     def slow(self, samples: Sequence[Sample]) -> Iterator[Suspect]:
         """Yield hosts first, then the pairs that they do not explain."""
         effects = polish(self.cells)

@@ -24,6 +24,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
         gbit_per_s: the rate.
         segments: sent; None where the kernel does not count.
         retransmits: how many of them were repeated.
+        rtt_us: round trip at the end, in microseconds.
         congestion: congestion control.
         local_address: of the sender.
         local_device: its network device; empty when not known.
@@ -42,6 +43,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     gbit_per_s: float = 0.0
     segments: int | None = None
     retransmits: int | None = None
+    rtt_us: int | None = None
     congestion: str = ""
     local_address: str = ""
     local_device: str = ""

@@ -90,6 +90,7 @@ def transfer_of(sample, world):
         "segments": 100_000,
         "retransmits": round(sample.retransmit_share * 100_000),
         "congestion": "cubic",
+        "rtt_us": round(sample.rtt_us),
         "local_device": world.device,
         "local_mtu_bytes": world.mtus.get(sample.flow.sender, 1500),
         "peer_device": world.device,
@@ -143,7 +144,9 @@ def test_slow_pair_both_ways_is_one_line(tmp_path):
 
 def test_loss_explains_the_rate_that_it_costs(tmp_path):
     pair = ("h1", "h5")
-    findings = folder(tmp_path, losses={pair: 0.05}, pairs={pair: 0.2}).findings()
+    findings = folder(
+        tmp_path, losses={pair: 0.05}, pairs={pair: 0.2}, trips={pair: 100}
+    ).findings()
     assert said(findings, "FAIL") == [("pair.loss", "pair/h1/h5")]
     assert said(findings, "BLOCKED") == [("pair.link.rate", "pair/h1/h5")]
 

@@ -61,6 +61,15 @@ def test_loss_that_costs_no_rate_is_found_by_its_retransmits(seed, pair):
     assert confirmed(found)
 
 
+def test_queue_that_overflows_before_a_narrow_place_is_slow_and_not_lossy():
+    pair = ("h1", "h5")
+    world = {"losses": {pair: 0.04}, "pairs": {pair: 0.3}}
+    full = World(**world).run(made_plan(COUNT))
+    empty = World(**world, trips={pair: 100.0}).run(made_plan(COUNT))
+    assert named(full) == {("slow", "h1", "", "h5")}
+    assert named(empty) == {("slow", "h1", "", "h5"), ("lossy", "h1", "", "h5")}
+
+
 @given(host=names, seed=st.integers(0, 20))
 @few
 def test_cut_host_is_named_and_not_tried_for_ever(host, seed):
