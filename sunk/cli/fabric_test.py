@@ -80,7 +80,10 @@ def test(
         typer.Option("--job", metavar="ID", help="Use this job's nodes; it is left running."),
     ] = None,
     wait_minutes: Annotated[
-        float, typer.Option("--wait-minutes", help="How long the job may wait for its nodes.")
+        float,
+        typer.Option(
+            "--wait-minutes", metavar="MINUTES", help="How long the job may wait for its nodes."
+        ),
     ] = 10.0,
     addresses: Annotated[
         Path | None,
@@ -108,32 +111,76 @@ def test(
     ] = None,
     max_nodes: Annotated[
         int | None,
-        typer.Option("--max-nodes", min=2, help="Most hosts.", rich_help_panel=_PANEL_LIMITS),
+        typer.Option(
+            "--max-nodes", metavar="N", min=2, help="Most hosts.", rich_help_panel=_PANEL_LIMITS
+        ),
     ] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option("--max-minutes", min=0.1, help="Most time.", rich_help_panel=_PANEL_LIMITS),
+        typer.Option(
+            "--max-minutes",
+            metavar="MINUTES",
+            min=0.1,
+            help="Most time.",
+            rich_help_panel=_PANEL_LIMITS,
+        ),
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0.1, help="Longest transfer.", rich_help_panel=_PANEL_LIMITS),
+        typer.Option(
+            "--seconds",
+            metavar="SECONDS",
+            min=0.1,
+            help="Longest transfer.",
+            rich_help_panel=_PANEL_LIMITS,
+        ),
     ] = 5.0,
     megabytes: Annotated[
-        float, typer.Option(min=0.01, help="Of a transfer.", rich_help_panel=_PANEL_LIMITS)
+        float,
+        typer.Option(
+            "--megabytes",
+            metavar="MB",
+            min=0.01,
+            help="Most of a transfer.",
+            rich_help_panel=_PANEL_LIMITS,
+        ),
     ] = 1000.0,
     effect: Annotated[
-        float, typer.Option(min=0.02, max=0.9, help="Share of the rate whose loss is a fault.")
+        float,
+        typer.Option(
+            "--effect",
+            metavar="SHARE",
+            min=0.02,
+            max=0.9,
+            help="Share of the rate whose loss is a fault.",
+        ),
     ] = 0.1,
     noise: Annotated[
-        float, typer.Option(min=0.001, max=0.5, help="Expected deviation of a measurement.")
+        float,
+        typer.Option(
+            "--noise",
+            metavar="SHARE",
+            min=0.001,
+            max=0.5,
+            help="Expected deviation of a measurement.",
+        ),
     ] = 0.02,
     streams: Annotated[
         int,
-        typer.Option(min=1, max=64, help="Connections of a transfer.", rich_help_panel=_PANEL_HOW),
+        typer.Option(
+            "--streams",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Connections of a transfer.",
+            rich_help_panel=_PANEL_HOW,
+        ),
     ] = 1,
     connect_seconds: Annotated[
         float,
         typer.Option(
+            "--connect-seconds",
+            metavar="SECONDS",
             min=0.5,
             help="How long one end waits for the other; longer where programs start slowly.",
             rich_help_panel=_PANEL_HOW,
@@ -157,7 +204,7 @@ def test(
             rich_help_panel=_PANEL_HOW,
         ),
     ] = "python3",
-    seed: Annotated[int, typer.Option(help="Of the order of hosts.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the order of hosts.")] = 0,
     folder: Annotated[
         Path,
         typer.Option("--folder", metavar="DIR", help="New folder for every output, as evidence."),

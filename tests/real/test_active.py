@@ -67,7 +67,7 @@ def words_of(hosts, tmp_path, *more):
         *("--run", "ip netns exec {host} {command}", "--addresses", str(table)),
         *("--expect", str(declared), "--folder", str(tmp_path / "found")),
         *("--python", sys.executable, "--congestion", "cubic", "--effect", "0.2"),
-        *("--noise", "0.03", "--seconds", "3", "--megabytes", "1.2", "--connect-seconds", "3"),
+        *("--noise", "0.03", "--seconds", "3", "--megabytes", "1.0", "--connect-seconds", "2"),
         *("--yes", "--output", "json", *more),
     ]
 
@@ -106,7 +106,7 @@ class Case:
 CASES = (
     Case(
         "slow pair, and a cut host",
-        lambda hosts: (hosts.slow_pair(1, 5, 4), hosts.cut(2)),
+        lambda hosts: (hosts.slow_pair(1, 5, 8), hosts.cut(2)),
         (("pair.link.rate", "pair/{1}/{5}"), ("pair.reach", "node/{2}")),
     ),
     Case("slow sender", lambda hosts: hosts.sends(3, SLOW_MBIT), (("pair.host.rate", "node/{3}"),)),
@@ -121,7 +121,7 @@ CASES = (
         (("pair.host.rate", "node/{3}"),),
     ),
     Case(
-        "slow pair", lambda hosts: hosts.slow_pair(1, 5, 4), (("pair.link.rate", "pair/{1}/{5}"),)
+        "slow pair", lambda hosts: hosts.slow_pair(1, 5, 8), (("pair.link.rate", "pair/{1}/{5}"),)
     ),
     Case("lossy pair", lambda hosts: hosts.lossy(1, 5, 30), (("pair.loss", "pair/{1}/{5}"),)),
     Case(
