@@ -8,6 +8,7 @@ from typing import Any
 
 from sunk_fabric.parse import (
     active_test,
+    collectives,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
@@ -68,6 +69,16 @@ FORMATS = (
         command="sunk fabric test",
         words=(("sunk", "fabric", "test"),),
         parse=active_test.parse,
+    ),
+    Format(
+        name="collectives",
+        command="python3 -m sunk_jobs.collectives",
+        words=tuple(
+            (python, f"sunk_jobs.{name}")
+            for python in ("python", "python3")
+            for name in ("collectives", "torch_collectives")
+        ),
+        parse=collectives.parse,
     ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),

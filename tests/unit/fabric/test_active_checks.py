@@ -20,7 +20,7 @@ from sunk_fabric.active.samples import Gone
 from sunk_fabric.active.session import COMMAND, cleanup_words
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse.active_test import Attempt, Cleanup
-from sunk_jobs.results import PAIR
+from sunk_jobs.results import COLLECTIVES, PAIR
 from tests.support.active_world import World, made_plan, two_level
 from tests.support.golden import check_golden
 
@@ -257,3 +257,19 @@ def test_words_of_the_cleanup_name_what_is_not_clean():
         "hosts afterwards: 1 clean, 1 where something of ours would not end, 1 that could not be"
         " asked; b: no answer; c: ib_write_bw"
     )
+
+
+def test_matrix_of_a_collective_is_judged_and_its_path_is_not_known(tmp_path):
+    rates = [[None if at == to else 1.0 for to in range(6)] for at in range(6)]
+    rates[3] = [None if to == 3 else 0.3 for to in range(6)]
+    hosts = [f"n{at}" for at in range(6)]
+    pairs = {"size_bytes": 8, "gb_per_s": rates, "wrong_elements": 0}
+    record = {"schema": COLLECTIVES, "correct": True, "hosts": hosts, "pairs": pairs}
+    (tmp_path / "collectives.json").write_text(json.dumps(record))
+    findings = service.check(tmp_path, DECLARED, None, ("pair",))
+    assert said(findings, "FAIL", "WARN", "BLOCKED") == []
+    (slow,) = [
+        one for one in findings if one.subject == "node/n3" and one.check == "pair.host.rate"
+    ]
+    assert slow.verdict == "UNKNOWN"
+    assert slow.found.startswith("sends at 0.30 of what its peers do, in 5 pairs; 0 repetitions")
