@@ -40,17 +40,28 @@ def _flows(
         for partner in partners[:missing]:
             yield _flow(suspect.host, suspect.way, partner, suspect.rail)
         return
-    for _ in range(missing):
-        yield Flow(suspect.host, suspect.peer, suspect.rail)
-    for host, way in ((suspect.host, Way.SENDS), (suspect.peer, Way.RECEIVES)):
-        met = _met(host, way, suspect.rail, samples)
-        fresh = [
-            one
-            for one in _partners(host, suspect.rail, layout, good)
-            if one not in {*met, suspect.host, suspect.peer}
-        ]
-        for partner in fresh[: max(LEAST_CELLS - len(met), 0)]:
-            yield _flow(host, way, partner, suspect.rail)
+    fresh = [
+        flow
+        for host, way in ((suspect.host, Way.SENDS), (suspect.peer, Way.RECEIVES))
+        for flow in _first_meetings(host, way, suspect, samples, layout, good)
+    ]
+    # As long as an end has met too few, the pair's own repetitions would not tell which it is.
+    yield from fresh or [Flow(suspect.host, suspect.peer, suspect.rail)] * missing
+
+
+def _first_meetings(  # noqa: PLR0913, PLR0917 - one end of a pair, and all there is
+    host: str,
+    way: Way,
+    suspect: Suspect,
+    samples: Sequence[Sample],
+    layout: Layout,
+    good: Sequence[str],
+) -> Iterator[Flow]:
+    met = _met(host, way, suspect.rail, samples)
+    partners = _partners(host, suspect.rail, layout, good)
+    new = [one for one in partners if one not in {*met, suspect.host, suspect.peer}]
+    for partner in new[: max(LEAST_CELLS - len(met), 0)]:
+        yield _flow(host, way, partner, suspect.rail)
 
 
 def _flow(host: str, way: Way, partner: str, rail: str) -> Flow:

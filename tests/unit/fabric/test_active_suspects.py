@@ -121,3 +121,42 @@ def test_what_is_missing_is_missing():
     assert not any("h2" in (sender, receiver) for _, sender, receiver in found.relative)
     assert len(found.relative) == (COUNT - 1) * (COUNT - 2)
     assert Gone.CUT != Gone.NO
+
+
+def test_two_slow_hosts_of_six_are_named_though_most_pairs_have_a_slow_end():
+    both = dict.fromkeys(("h0", "h1"), 0.5)
+    found = World(sends=both, receives=both).run(made_plan(6))
+    assert {(one.host, one.peer) for one in found.suspects} == {("h0", ""), ("h1", "")}
+    assert confirmed(found)
+
+
+def test_suspects_are_repeated_with_partners_that_nothing_is_held_against():
+    both = dict.fromkeys(("h0", "h1"), 0.5)
+    world, made = World(sends=both, receives=both), made_plan(COUNT)
+    world.run(made)
+    again = [flow for one in world.rounds[len(made.rounds) :] for flow in one]
+    assert again
+    assert not [flow for flow in again if set(flow.ends) <= {"h0", "h1"}]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("fault", "names"),
+    [
+        ({"sends": {"h3": 0.3}, "receives": {"h3": 0.3}}, {("h3", "")}),
+        ({"receives": {"h3": 0.3}}, {("h3", "")}),
+    ],
+)
+def test_few_rounds_find_a_slow_host_with_the_partners_of_its_repetitions(seed, fault, names):
+    made = made_plan(COUNT, Pattern.HOPS, two_level(2, 4), each=1, seed=seed)
+    world = World(**fault)
+    found = world.run(made)
+    assert {(one.host, one.peer) for one in found.suspects if one.confirmed} == names
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_few_rounds_blame_a_slow_pair_and_neither_of_its_hosts(seed):
+    made = made_plan(COUNT, Pattern.HOPS, two_level(2, 4), each=1, seed=seed)
+    pair = made.rounds[0][0].ends
+    found = World(pairs={pair: 0.3}).run(made)
+    assert {(one.host, one.peer) for one in found.suspects if one.confirmed} == {pair}
