@@ -49,7 +49,7 @@ def _flows(
     yield from fresh or [Flow(suspect.host, suspect.peer, suspect.rail)] * missing
 
 
-def _first_meetings(  # noqa: PLR0913, PLR0917 - one end of a pair, and all there is
+def _first_meetings(
     host: str,
     way: Way,
     suspect: Suspect,
