@@ -30,6 +30,8 @@ class World:
     once: dict[tuple[str, str], float] = field(default_factory=dict)
     """Rates of the first transfer of a pair only."""
     cut: set[str] = field(default_factory=set)
+    uplinks: dict[tuple[str, str], float] = field(default_factory=dict)
+    """What a pair of different leaves gets at most, by way (`sends`, `receives`) and leaf."""
     cross: float = 1.0
     """What pairs of different leaves get."""
     noise: float = 0.01
@@ -40,6 +42,7 @@ class World:
     def __post_init__(self):
         self._random = random.Random(self.seed)
         self._hop = lambda _flow: 0
+        self._leaf_of = {}
 
     def transfer(self, number: int, phase: Phase, flows: Round) -> Sequence[Sample]:
         self.rounds.append(flows)
@@ -58,15 +61,25 @@ class World:
             self.pairs.get(flow.ends, 1.0),
             self.once.pop(flow.ends, 1.0),
             self.cross if self._hop(flow) > 0 else 1.0,
+            self._beyond(flow),
         )
         rate *= 1 + self._random.gauss(0, self.noise)
         loss = self.losses.get(flow.ends, 0.001)
         trip = self.trips.get(flow.ends, 1000.0)
         return Sample(**common, gbit_per_s=rate, retransmit_share=loss, rtt_us=trip, path=PATH)
 
+    def _beyond(self, flow: Flow) -> float:
+        if self._hop(flow) <= 0:
+            return 1.0
+        ends = (("sends", flow.sender), ("receives", flow.receiver))
+        return min(
+            self.uplinks.get((way, self._leaf_of.get((host, ""))), 1.0) for way, host in ends
+        )
+
     def run(self, made: Plan, effect: float = 0.2):
         """Run a plan here, and return the assessment."""
         self._hop = lambda flow: made.layout.hop(flow.sender, flow.receiver, flow.rail)
+        self._leaf_of = made.layout.leaf_of
         samples = campaign(made, effect, self)
         return assess(samples, made.layout, effect)
 

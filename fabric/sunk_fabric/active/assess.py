@@ -50,4 +50,4 @@ def assess(samples: Sequence[Sample], layout: Layout, effect: float) -> Assessme
 
 
 def _order(one: Suspect) -> tuple[str, ...]:
-    return (one.kind, one.host, one.way or "", one.peer, one.rail)
+    return (one.kind, one.host, one.way or "", one.peer, one.leaf, one.rail)

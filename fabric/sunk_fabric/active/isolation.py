@@ -21,7 +21,7 @@ def confirming(
     """Return the next rounds, at most `room`; none when every suspect is decided."""
     if room <= 0 or not found.open:
         return ()
-    accused = {host for one in found.suspects for host in one.hosts}
+    accused = {host for one in found.suspects for host in (*one.hosts, *_below(one, layout))}
     good = [host for host in layout.hosts if host not in accused]
     wanted = [
         flow
@@ -35,6 +35,13 @@ def _flows(
     suspect: Suspect, samples: Sequence[Sample], layout: Layout, good: Sequence[str]
 ) -> Iterator[Flow]:
     missing = CONFIRMING - suspect.repeats
+    if suspect.leaf:
+        assert suspect.way is not None
+        partners = [one for one in good if one not in _below(suspect, layout)]
+        ends = zip(_below(suspect, layout), partners, strict=False)
+        for host, partner in list(ends)[:missing]:
+            yield _flow(host, suspect.way, partner, suspect.rail)
+        return
     if suspect.way is not None:
         partners = _partners(suspect.host, suspect.rail, layout, good)
         for partner in partners[:missing]:
@@ -62,6 +69,15 @@ def _first_meetings(
     new = [one for one in partners if one not in {*met, suspect.host, suspect.peer}]
     for partner in new[: max(LEAST_CELLS - len(met), 0)]:
         yield _flow(host, way, partner, suspect.rail)
+
+
+def _below(suspect: Suspect, layout: Layout) -> list[str]:
+    """Return the hosts of a suspect leaf."""
+    return [
+        host
+        for host in layout.hosts
+        if suspect.leaf and layout.leaf_of.get((host, suspect.rail)) == suspect.leaf
+    ]
 
 
 def _flow(host: str, way: Way, partner: str, rail: str) -> Flow:

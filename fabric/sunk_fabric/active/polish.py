@@ -7,7 +7,7 @@ number of values the upper median is taken, because a slow partner drags down an
 from __future__ import annotations
 
 import statistics
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -85,9 +85,11 @@ def _sweep(left: dict[tuple[str, str], float], effects: dict[str, float], side: 
     return moved
 
 
-def median_by(values: Iterable[tuple[K, float]]) -> dict[K, float]:
+def median_by(
+    values: Iterable[tuple[K, float]], median: Callable[[list[float]], float] = statistics.median
+) -> dict[K, float]:
     """Return the median of the values of each key, sorted by key."""
     found: dict[K, list[float]] = {}
     for key, value in values:
         found.setdefault(key, []).append(value)
-    return {key: statistics.median(found[key]) for key in sorted(found, key=str)}
+    return {key: median(found[key]) for key in sorted(found, key=str)}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sunk_fabric.active import power
 from sunk_fabric.active.kinds import kinds
 from sunk_fabric.active.layout import Layout
+from sunk_fabric.active.leaves import leaves_by, slow_leaves
 from sunk_fabric.active.polish import LEAST_CELLS, deviation, median_by, polish
 from sunk_fabric.active.samples import Phase, Sample
 from sunk_fabric.active.suspects import SURE_MOST, Cell, Kind, Suspect, Way, confirmed
@@ -32,6 +33,11 @@ class Matrix:
     levels: Mapping[tuple[str, int], float]
     slower: Mapping[str, float]
     hop: Mapping[Cell, int]
+    leaf_of: Mapping[str, str]
+    leaves: Mapping[tuple[Way, str], float]
+    """What slow leaves take from rates beyond them."""
+    rest: Mapping[Cell, float]
+    """What no leaf explains."""
     noise: float
 
     @classmethod
@@ -46,15 +52,27 @@ class Matrix:
         levels = _levels(cells, layout, rail, effect)
         offset = {cell: min(levels.of[cell[0]], levels.of[cell[1]]) for cell in cells}
         hop = {cell: layout.hop(*cell, rail) for cell in cells}
-        centre = median_by((hop[cell], value - offset[cell]) for cell, value in cells.items())
+        # The upper median: of the far pairs of four leaves, half have an end at a certain one.
+        centre = median_by(
+            ((hop[cell], value - offset[cell]) for cell, value in cells.items()),
+            statistics.median_high,
+        )
         # With two slow hosts of six most pairs have a slow end: they must not be the standard.
         centre |= median_by(
-            (hop[cell], value - offset[cell])
-            for cell, value in cells.items()
-            if levels.lagging.isdisjoint(cell)
+            (
+                (hop[cell], value - offset[cell])
+                for cell, value in cells.items()
+                if levels.lagging.isdisjoint(cell)
+            ),
+            statistics.median_high,
         )
         expected = {cell: offset[cell] + centre[hop[cell]] for cell in cells}
         relative = {cell: value - expected[cell] for cell, value in cells.items()}
+        leaf_of = {host: leaf for (host, one), leaf in layout.leaf_of.items() if one == rail}
+        leaves = slow_leaves(relative, hop, leaf_of, -power.limit(effect, 0.0))
+        rest = {
+            cell: value - _beyond(cell, leaves, hop, leaf_of) for cell, value in relative.items()
+        }
         shown = median_by((hop[cell], value) for cell, value in cells.items())
         return cls(
             rail=rail,
@@ -64,7 +82,10 @@ class Matrix:
             levels={(rail, one): math.exp(value) for one, value in shown.items()},
             slower=levels.slower,
             hop=hop,
-            noise=deviation(polish(relative).left.values()),
+            leaf_of=leaf_of,
+            leaves=leaves,
+            rest=rest,
+            noise=deviation(polish(rest).left.values()),
         )
 
     @property
@@ -74,18 +95,20 @@ class Matrix:
         return frozenset(cell for cell, value in self.cells.items() if value < low)
 
     def slow(self, samples: Sequence[Sample]) -> Iterator[Suspect]:
-        """Yield hosts first, then the pairs that they do not explain."""
-        effects = polish(self.cells)
+        """Yield leaves first, then hosts, then the pairs that neither explain."""
+        for (way, leaf), value in self.leaves.items():
+            yield self._leaf(way, leaf, value, samples)
+        effects = polish(self.rest)
         hosts: dict[tuple[Way, str], float] = {}
         for way, side in ((Way.SENDS, effects.sends), (Way.RECEIVES, effects.receives)):
             for host, value in side.items():
-                count = sum(cell[way is Way.RECEIVES] == host for cell in self.cells)
+                count = sum(cell[way is Way.RECEIVES] == host for cell in self.rest)
                 error = power.median_error(self.noise, count)
                 if value < -power.limit(self.effect, error):
                     hosts[way, host] = value
                     yield self._host(way, host, value, count, error, samples)
         low = -power.limit(self.effect, self.noise)
-        for cell, value in sorted(self.cells.items()):
+        for cell, value in sorted(self.rest.items()):
             known = sum(
                 min(hosts[way, host], self._of_class(way, host, self.hop[cell]))
                 for way, host in ((Way.SENDS, cell[0]), (Way.RECEIVES, cell[1]))
@@ -98,8 +121,30 @@ class Matrix:
         """Return a host's median in a hop class: a cap shows more where there is less other."""
         return statistics.median_high(
             value
-            for cell, value in self.cells.items()
+            for cell, value in self.rest.items()
             if cell[way is Way.RECEIVES] == host and self.hop[cell] == hop
+        )
+
+    def _leaf(self, way: Way, leaf: str, value: float, samples: Sequence[Sample]) -> Suspect:
+        own = {cell for cell in self.cells if leaves_by(cell, way, leaf, self.hop, self.leaf_of)}
+        again = [
+            number
+            for (at, cell), number in self.each.items()
+            if cell in own and samples[at].phase is Phase.CONFIRM
+        ]
+        error = power.median_error(self.noise, len(own))
+        return Suspect(
+            kind=Kind.SLOW,
+            host="",
+            way=way,
+            peer="",
+            rail=self.rail,
+            lost=1 - math.exp(value),
+            sure=min(power.normal(-value / error), SURE_MOST),
+            cells=len(own),
+            repeats=len(again),
+            confirmed=confirmed([number < -power.limit(self.effect, error) for number in again]),
+            leaf=leaf,
         )
 
     def _host(
@@ -165,6 +210,19 @@ class Matrix:
             ]
             if again and confirmed([number < low for number in again]) is False:
                 yield (*cell, self.rail)
+
+
+def _beyond(
+    cell: Cell,
+    leaves: Mapping[tuple[Way, str], float],
+    hop: Mapping[Cell, int],
+    leaf_of: Mapping[str, str],
+) -> float:
+    """Return what the slower of a pair's leaves takes from it."""
+    taken = (
+        value for (way, leaf), value in leaves.items() if leaves_by(cell, way, leaf, hop, leaf_of)
+    )
+    return min(taken, default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

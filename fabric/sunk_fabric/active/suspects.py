@@ -30,7 +30,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Suspect:
-    """One host in one direction, or one ordered pair.
+    """One host in one direction, one ordered pair, or one leaf in one direction.
 
     Attributes:
         kind: what is wrong.
@@ -43,6 +43,7 @@ class Suspect:
         cells: pairs that it rests on.
         repeats: confirming transfers so far.
         confirmed: what they say; None before there are enough.
+        leaf: a leaf, instead of a host: what goes beyond it.
     """
 
     kind: Kind
@@ -55,11 +56,12 @@ class Suspect:
     cells: int
     repeats: int
     confirmed: bool | None
+    leaf: str = ""
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that it is about."""
-        return (self.host, self.peer) if self.peer else (self.host,)
+        return tuple(one for one in (self.host, self.peer) if one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

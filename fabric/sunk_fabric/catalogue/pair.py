@@ -101,6 +101,17 @@ CHECKS: tuple[Check, ...] = (
         explained_by=("pair.loss", "pair.settings"),
     ),
     _row(
+        "leaf.rate",
+        "No leaf is slower beyond itself than others",
+        proves="the uplinks of each leaf give what those of other leaves do",
+        reads=_READS + ", with a topology file",
+        rule="all hosts of a leaf low to other leaves and not among themselves, again so: as large "
+        "as the fault is FAIL, smaller WARN; not repeated UNKNOWN; fewer than three leaves SKIP",
+        remedy="cables above the leaf; routes through its spines",
+        source=_ROBUST,
+        proof=Proof.SIMULATED,
+    ),
+    _row(
         "class.rate",
         "Hosts that are equally far give the rate that was bought",
         proves="not only alike, but fast",

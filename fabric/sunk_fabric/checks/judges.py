@@ -61,6 +61,7 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "pair.cleanup": active.cleanup,
     "pair.congestion": rates.congestion,
     "pair.host.rate": rates.host_rate,
+    "pair.leaf.rate": rates.leaf_rate,
     "pair.link.rate": rates.link_rate,
     "pair.loss": rates.loss,
     "pair.path": active.path,

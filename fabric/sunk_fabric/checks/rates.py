@@ -9,6 +9,7 @@ from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.active.layout import UNKNOWN_HOP
+from sunk_fabric.active.leaves import LEAST_LEAVES
 from sunk_fabric.active.polish import LEAST_CELLS
 from sunk_fabric.active.samples import Gone, Sample
 from sunk_fabric.active.suspects import Kind, Suspect
@@ -133,6 +134,41 @@ def _no_pair(test: Tested, *, sure: bool) -> Answer:
     return answer(test, Verdict.PASS, words)
 
 
+def leaf_rate(facts: Facts) -> Iterator[Answer]:
+    """Leaves whose hosts are all slow to others and not among themselves."""
+
+    def judge(test: Tested) -> Iterator[Answer]:
+        if reason := _not_compared(test):
+            yield answer(test, Verdict.SKIP, reason)
+            return
+        known = len(set(test.layout.leaf_of.values()))
+        found: dict[str, list[Suspect]] = {}
+        for one in test.assessment.of(Kind.SLOW):
+            if one.leaf:
+                found.setdefault(one.leaf, []).append(one)
+        sure = proven(facts, test.samples)
+        for leaf, own in sorted(found.items()):
+            left = 1 - max(one.lost for one in own)
+            words = f"{directions(own)} beyond itself at {left:.2f} of what other leaves do, in"
+            words += f" {sum(one.cells for one in own)} pairs; {_again(own)}"
+            verdict = _sized(test, own) if sure else Verdict.UNKNOWN
+            hosts = [host for (host, _), one in test.layout.leaf_of.items() if one == leaf]
+            yield answer(
+                test,
+                verdict,
+                words + ("" if sure else UNPROVEN),
+                subjects.switch(leaf),
+                hosts=hosts[:1],
+            )
+        if known < LEAST_LEAVES:
+            yield answer(test, Verdict.SKIP, f"{known} leaves are known: it takes {LEAST_LEAVES}")
+        elif not found:
+            verdict = Verdict.PASS if sure else Verdict.UNKNOWN
+            yield answer(test, verdict, f"{known} leaves" + ("" if sure else UNPROVEN))
+
+    yield from each_test(facts, judge)
+
+
 def class_rate(facts: Facts) -> Iterator[Answer]:
     """The median of each hop class against the declared rate."""
 
@@ -245,7 +281,7 @@ def _again(own: Sequence[Suspect]) -> str:
 def _hosts(suspects: Sequence[Suspect]) -> list[tuple[str, list[Suspect]]]:
     found: dict[str, list[Suspect]] = {}
     for one in suspects:
-        if one.way is not None:
+        if one.way is not None and not one.leaf:
             found.setdefault(one.host, []).append(one)
     return sorted(found.items())
 

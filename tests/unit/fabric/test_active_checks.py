@@ -126,7 +126,15 @@ def test_healthy_test_is_good_in_all(tmp_path):
     assert said(findings, *BAD) == []
     assert {one.check for one in findings} == {
         *("pair.class.rate", "pair.cleanup", "pair.congestion", "pair.host.rate"),
-        *("pair.link.rate", "pair.loss", "pair.path", "pair.reach", "pair.settings", "pair.whole"),
+        *(
+            "pair.leaf.rate",
+            "pair.link.rate",
+            "pair.loss",
+            "pair.path",
+            "pair.reach",
+            "pair.settings",
+            "pair.whole",
+        ),
     }
 
 

@@ -160,3 +160,16 @@ def test_few_rounds_blame_a_slow_pair_and_neither_of_its_hosts(seed):
     pair = made.rounds[0][0].ends
     found = World(pairs={pair: 0.3}).run(made)
     assert {(one.host, one.peer) for one in found.suspects if one.confirmed} == {pair}
+
+
+@pytest.mark.parametrize("pattern", [Pattern.TOURNAMENT, Pattern.HOPS])
+@pytest.mark.parametrize("ways", [("sends",), ("receives",), ("sends", "receives")])
+def test_slow_uplinks_are_their_leaf_and_none_of_its_hosts(pattern, ways):
+    world = World(uplinks={(way, "leaf1"): 0.4 for way in ways}, noise=0.005)
+    made = made_plan(18, pattern, two_level(6, 3))
+    found = world.run(made)
+    assert {(one.leaf, one.way, one.host, one.peer) for one in found.suspects} == {
+        ("leaf1", way, "", "") for way in ways
+    }
+    assert confirmed(found)
+    assert len(world.rounds) <= len(made.rounds) + made.confirm_rounds
