@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from sunk_fabric.expected import Expected
+from sunk_fabric.parse.active_test import TestRecord
+from sunk_fabric.parse.collectives import Measured
 from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.parse.text import Content, Parsed
+from sunk_fabric.tested import Tested, tested_matrix
 from sunk_fabric.topology.audit import Audit, audit
 
 T = TypeVar("T")
@@ -76,6 +79,20 @@ class Facts:
         """Return the discovery to judge the fabric by: the last one; nothing without one."""
         scans = self.readings.get("ibnetdiscover", ())
         return max(scans, key=lambda one: (one.at, one.path), default=None)
+
+    @cached_property
+    def tests(self) -> tuple[Tested, ...]:
+        """Return the active tests whose records are sound."""
+        readings: tuple[Reading[TestRecord], ...] = self.readings.get("active_test", ())
+        outputs = {one.evidence: (one.exit_code, one.parsed) for one in self.every}
+        own = tuple(
+            Tested(one.parsed.value, one.evidence, outputs) for one in readings if one.parsed.sound
+        )
+        others: tuple[Reading[Measured], ...] = self.readings.get("collectives", ())
+        matrices = (
+            tested_matrix(one.parsed.value, one.evidence) for one in others if one.parsed.sound
+        )
+        return (*own, *(one for one in matrices if one is not None))
 
     @cached_property
     def audit(self) -> Audit | None:

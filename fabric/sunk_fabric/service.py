@@ -14,6 +14,8 @@ from sunk.errors import InputError
 from sunk.render.topology import dump_topology
 from sunk.render.topology_rules import problems
 from sunk_fabric import folder as folders
+from sunk_fabric.active import heat
+from sunk_fabric.active.heat import HeatMap
 from sunk_fabric.catalogue.all import BY_ID, CHECKS, GROUPS
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
@@ -40,6 +42,16 @@ def check(
     """
     facts, evidence = folders.read(folder, expected=expected, intended=intended)
     return judge(catalogue(facts, only), facts, {one.id for one in evidence})
+
+
+def heat_maps(folder: Path) -> tuple[HeatMap, ...]:
+    """Return the maps of the active tests in a folder.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    facts, _ = folders.read(folder)
+    return tuple(one for test in facts.tests for one in heat.heat_maps(test))
 
 
 @dataclass(frozen=True, slots=True)

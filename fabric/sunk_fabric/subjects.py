@@ -25,6 +25,11 @@ def in_fabric(subject: str) -> str:
     return f"{FABRIC}/{subject}"
 
 
+def pair(one: str, other: str, rail: str = "") -> str:
+    """Return two hosts and the way between them, on one rail where there are several."""
+    return _path("pair", *sorted((one, other)), *((rail,) if rail else ()))
+
+
 def run(name: str) -> str:
     """Return a measurement, such as one benchmark."""
     return _path("run", name)

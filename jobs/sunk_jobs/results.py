@@ -11,6 +11,7 @@ from typing import Any
 
 COLLECTIVES = "sunk.dev/collectives/v1"
 TORCH_COLLECTIVES = "sunk.dev/torch_collectives/v1"
+PAIR = "sunk.dev/pair/v1"
 TRAIN_DDP = "sunk.dev/train_ddp/v1"
 TRAIN_FSDP2 = "sunk.dev/train_fsdp2/v1"
 
@@ -141,6 +142,49 @@ class TrainResult:
     saves: int
     failed_saves: int
     job_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairResult:
+    """What `sunk_jobs.pair send` measured, from sender to receiver.
+
+    Attributes:
+        schema: `sunk.dev/pair/v1`.
+        complete: whether all bytes were sent before the time was over.
+        streams: connections at once.
+        bytes: that arrived, of all streams.
+        seconds: from the first byte sent to the receiver's word that the last one arrived.
+        gbit_per_s: bytes / seconds, in 10^9 bits.
+        segments: TCP segments sent, repeated ones included; null where the kernel does not count.
+        retransmits: how many of them were repeated; null where the kernel does not count.
+        mss_bytes: payload of one segment.
+        rtt_us: smoothed round trip at the end, the largest of the streams.
+        congestion: the sender's congestion control.
+        local_address: of the sender.
+        local_device: network device that has it; empty when none has.
+        local_mtu_bytes: largest packet of that device; null when none has.
+        peer_address: of the receiver.
+        peer_device: network device of the receiver that has its address.
+        peer_mtu_bytes: largest packet of that device.
+    """
+
+    schema: str
+    complete: bool
+    streams: int
+    bytes: int
+    seconds: float
+    gbit_per_s: float
+    segments: int | None
+    retransmits: int | None
+    mss_bytes: int | None
+    rtt_us: int | None
+    congestion: str
+    local_address: str
+    local_device: str
+    local_mtu_bytes: int | None
+    peer_address: str
+    peer_device: str
+    peer_mtu_bytes: int | None
 
 
 def line_of(result: CollectivesResult | TrainResult) -> str:

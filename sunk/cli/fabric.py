@@ -10,10 +10,15 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from sunk.assess.coverage import counts, coverage
-from sunk.assess.judge import NOT_IMPLEMENTED
-from sunk.assess.verdict import Finding, Verdict, exit_code
-from sunk.cli import exits, fabric_catalogue, fabric_collect, result_file
+from sunk.assess.verdict import exit_code
+from sunk.cli import (
+    exits,
+    fabric_catalogue,
+    fabric_collect,
+    fabric_findings,
+    fabric_test,
+    result_file,
+)
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 
@@ -29,17 +34,19 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="""The fabric: RDMA, SR-IOV and SHARP paths, checked from what the tools print.
+    help="""The fabric: RDMA, SR-IOV and SHARP paths, from what the tools print and by traffic.
 
 For example:
 
 - `sunk fabric collect ./collected gpu[001-128]`
 - `sunk fabric check ./collected`
 - `sunk fabric topology ibnetdiscover.txt`
+- `sunk fabric test gpu-[001-032] --dry-run`
 """,
 )
 app.command(name="collect")(fabric_collect.collect)
 app.add_typer(fabric_catalogue.app, name="catalogue")
+app.command()(fabric_test.test)
 
 IntendedOption = Annotated[
     Path | None,
@@ -99,39 +106,10 @@ def check(
     plan = folders.read_intended(intended) if intended else None
     findings = service.check(folder, declared, plan, only or ())
     if output is Form.TABLE:
-        _show_findings(findings, everything=everything)
+        fabric_findings.show_findings(findings, everything=everything)
     else:
-        show(_document(findings), output)
+        show(fabric_findings.document(findings), output)
     raise typer.Exit(exit_code(one.verdict for one in findings))
-
-
-def _document(findings: tuple[Finding, ...]) -> dict[str, object]:
-    covered = coverage(findings)
-    return {
-        "findings": findings,
-        "counts": {str(verdict): count for verdict, count in counts(findings).items()},
-        "coverage": {"answered": covered.answered, "applicable": covered.applicable},
-    }
-
-
-_QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
-
-
-def _show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
-    unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
-    shown = [
-        one
-        for one in findings
-        if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
-    ]
-    if shown:
-        show(shown, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
-    counted = ", ".join(
-        f"{count} {verdict}" for verdict, count in counts(findings).items() if count
-    )
-    say(f"\n{counted}; answered {coverage(findings)}")
-    if unjudged and not everything:
-        say(f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet")
 
 
 @app.command()

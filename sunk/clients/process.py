@@ -153,6 +153,78 @@ def start(
     return pid
 
 
+class Running:
+    """A program that runs beside us, in a session of its own; whoever launched it ends it.
+
+    Args:
+        child: the process.
+        argv: its words.
+        output: file of its standard output.
+        errors: file of its standard error.
+    """
+
+    def __init__(
+        self, child: subprocess.Popen[bytes], argv: tuple[str, ...], output: Path, errors: Path
+    ) -> None:
+        self.argv = argv
+        self._child = child
+        self._output = output
+        self._errors = errors
+
+    @property
+    def status(self) -> int | None:
+        """Return its exit status, negative for a signal; None while it runs."""
+        return self._child.poll()
+
+    @property
+    def output(self) -> bytes:
+        """Return what it has written so far."""
+        return self._output.read_bytes()
+
+    @property
+    def errors(self) -> bytes:
+        """Return what it has written to standard error so far."""
+        return self._errors.read_bytes()
+
+    def wait(self, timeout_seconds: float) -> int | None:
+        """Return its exit status; None when it still runs after this long."""
+        try:
+            return self._child.wait(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self, grace_seconds: float = 2.0) -> None:
+        """End it and what it started: politely, then for good. Safe to call twice."""
+        for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 5.0)):
+            if self.status is not None:
+                return
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, number)
+            self.wait(seconds)
+
+
+def launch(argv: Sequence[str | Path], *, output: Path, errors: Path) -> Running:
+    """Start a program beside us; its standard input is empty.
+
+    Args:
+        argv: program and arguments.
+        output: new file for its standard output.
+        errors: new file for its standard error.
+
+    Raises:
+        EnvironmentFault: the program does not exist.
+    """
+    words = tuple(str(word) for word in argv)
+    with output.open("wb") as out, errors.open("wb") as err:
+        try:
+            child = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+        except OSError as exc:
+            raise _unstartable(words, exc, None) from exc
+    return Running(child, words, output, errors)
+
+
 def replace(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
     """Replace this process by another program (for commands like `sunk local kubectl`).
 

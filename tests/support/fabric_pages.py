@@ -26,6 +26,7 @@ TITLES = {
     "k8s": "Multus and Pods",
     "loc": "Locality",
     "nccl": "NCCL",
+    "pair": "Pairs of hosts",
     "pcie": "PCIe",
     "rdma": "RDMA devices",
     "roce": "RoCE",

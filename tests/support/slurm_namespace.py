@@ -279,6 +279,10 @@ class SlurmNamespace:
 
         return run
 
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """Return what to start outside so that root runs a program inside."""
+        return self._inside(argv, user="root", env={}, cwd="/tmp")
+
     def _inside(
         self, argv: Sequence[str], *, user: str, env: Mapping[str, str], cwd: str = "/"
     ) -> list[str]:

@@ -86,10 +86,13 @@ CHECKS: tuple[Check, ...] = (
         "nccl.gain",
         "It helps",
         proves="reductions are faster with than without",
-        reads="all_reduce_perf twice",
-        rule="algorithm bandwidth below that without is WARN",
+        reads="all_reduce_perf twice: nccl_tests.sharp-on.txt and nccl_tests.sharp-off.txt, with "
+        "the log of the first, nccl_log.sharp-on.txt",
+        rule="median of the algorithm bandwidths at the same sizes, with over without: below 1 is "
+        "WARN; one run alone, or other ranks, is UNKNOWN",
         remedy="tree, algorithm",
         owner=Domain.RUNTIME,
+        depends_on=("sharp.nccl.used",),
     ),
     _row(
         "dtype",

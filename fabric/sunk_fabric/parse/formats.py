@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
+    active_test,
     collection,
+    collectives,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
     ibstat,
     ibv_devinfo,
     ip_link,
+    iperf3,
     lspci,
     nccl_log,
     nccl_tests,
     network_status,
     nvidia_topo,
     opensm_log,
+    pair,
     perfquery,
     perftest,
     proc_limits,
@@ -67,12 +71,34 @@ FORMATS = (
         words=(("sunk", "fabric", "collect"),),
         parse=collection.parse,
     ),
+    Format(
+        name="active_test",
+        command="sunk fabric test",
+        words=(("sunk", "fabric", "test"),),
+        parse=active_test.parse,
+    ),
+    Format(
+        name="collectives",
+        command="python3 -m sunk_jobs.collectives",
+        words=tuple(
+            (python, f"sunk_jobs.{name}")
+            for python in ("python", "python3")
+            for name in ("collectives", "torch_collectives")
+        ),
+        parse=collectives.parse,
+    ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
     Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
     Format(name="ibstat", command="ibstat", parse=ibstat.parse),
     Format(name="ibv_devinfo", command="ibv_devinfo -v", parse=ibv_devinfo.parse),
     Format(name="ip_link", command="ip -d -j link", words=(("ip", "link"),), parse=ip_link.parse),
+    Format(
+        name="iperf3",
+        command="iperf3 --json --client HOST",
+        words=(("iperf3",),),
+        parse=iperf3.parse,
+    ),
     Format(name="lspci", command="lspci -vv", parse=lspci.parse),
     Format(name="nccl_log", command="NCCL_DEBUG=INFO", parse=nccl_log.parse),
     Format(name="nccl_tests", command="all_reduce_perf", words=_NCCL_TESTS, parse=nccl_tests.parse),
@@ -88,6 +114,12 @@ FORMATS = (
         parse=nvidia_topo.parse,
     ),
     Format(name="opensm_log", command="log of opensm", parse=opensm_log.parse),
+    Format(
+        name="pair",
+        command="python3 -m sunk_jobs.pair send",
+        words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
+        parse=pair.parse,
+    ),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
         name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse

@@ -100,3 +100,35 @@ def state_of(pid: int) -> str:
 def test_a_missing_program_cannot_be_talked_to():
     with pytest.raises(EnvironmentFault, match="no such program"):
         process.Conversation(["no-such-program"])
+
+
+def launched(tmp_path, *words):
+    return process.launch(words, output=tmp_path / "out", errors=tmp_path / "err")
+
+
+def test_program_beside_us_leaves_its_output_and_status(tmp_path):
+    running = launched(tmp_path, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert running.wait(30) == 3
+    assert (running.output, running.errors, running.status) == (b"out\n", b"err\n", 3)
+    running.end()
+    assert running.status == 3
+
+
+def test_program_beside_us_is_ended_with_what_it_started(tmp_path):
+    running = launched(tmp_path, "sh", "-c", "sleep 300 & echo $!; wait")
+    child = int(eventually(lambda: running.output.strip(), 30))
+    running.end()
+    assert running.status == -15
+    eventually(lambda: not Path(f"/proc/{child}/cmdline").read_bytes(), 30)
+
+
+def test_program_beside_us_that_ignores_requests_is_killed(tmp_path):
+    running = launched(tmp_path, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+    eventually(lambda: running.output, 30)
+    running.end(grace_seconds=0.1)
+    assert running.status == -9
+
+
+def test_program_beside_us_that_does_not_exist_is_a_fault_of_the_machine(tmp_path):
+    with pytest.raises(EnvironmentFault, match="no such program on this machine"):
+        launched(tmp_path, "/nowhere/program")

@@ -1,0 +1,1 @@
+"""Active tests: traffic between hosts, planned, bounded, cleaned up after, and judged."""

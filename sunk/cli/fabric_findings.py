@@ -1,0 +1,39 @@
+"""Findings about a fabric, printed."""
+
+from __future__ import annotations
+
+from sunk.assess.coverage import counts, coverage
+from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.verdict import Finding, Verdict
+from sunk.cli.output import Form, say, show
+
+
+def document(findings: tuple[Finding, ...]) -> dict[str, object]:
+    """Return findings with their counts and coverage, for JSON and YAML."""
+    covered = coverage(findings)
+    return {
+        "findings": findings,
+        "counts": {str(verdict): count for verdict, count in counts(findings).items()},
+        "coverage": {"answered": covered.answered, "applicable": covered.applicable},
+    }
+
+
+_QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
+
+
+def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
+    """Print a table: what is good only on request; and the counts."""
+    unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
+    shown = [
+        one
+        for one in findings
+        if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
+    ]
+    if shown:
+        show(shown, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
+    counted = ", ".join(
+        f"{count} {verdict}" for verdict, count in counts(findings).items() if count
+    )
+    say(f"\n{counted}; answered {coverage(findings)}")
+    if unjudged and not everything:
+        say(f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet")

@@ -1,0 +1,134 @@
+"""Puts an active test together: how programs get to hosts, what ends it, where evidence goes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from sunk.assess.bundle import pack
+from sunk.clients import evidence_files, process
+from sunk.clients.slurm.commands import SlurmCommands
+from sunk.errors import InputError
+from sunk_fabric.active.backends import Backend, CommandBackend
+from sunk_fabric.active.planning import Plan
+from sunk_fabric.active.runner import Launch, Runner
+from sunk_fabric.active.session import Held, hold
+from sunk_fabric.active.slurm import SlurmBackend
+from sunk_fabric.active.tools import TOOLS, Settings, ToolName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How programs get to hosts.
+
+    Attributes:
+        command: a site's command; empty: Slurm.
+        partition: of the job; empty: the default.
+        account: of the job; empty: the user's.
+        job: one that runs already.
+        wait_minutes: how long a job may wait for its nodes.
+    """
+
+    command: str = ""
+    partition: str = ""
+    account: str = ""
+    job: int | None = None
+    wait_minutes: float = 10.0
+
+    @property
+    def setup_seconds(self) -> float:
+        """Return what a round takes beside its transfers, about."""
+        return CommandBackend.setup_seconds if self.command else SlurmBackend.setup_seconds
+
+
+def run(  # noqa: PLR0913 - what a test is put together from
+    plan: Plan,
+    reach: Reach,
+    tool: ToolName,
+    how: Settings,
+    addresses: Mapping[tuple[str, str], str],
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    launch: Launch = process.launch,
+    commands: SlurmCommands | None = None,
+) -> Held:
+    """Run a plan, write its evidence folder, and return what it left.
+
+    Args:
+        plan: what to do.
+        reach: how programs get to hosts.
+        tool: what moves bytes.
+        how: how it does.
+        addresses: host and rail -> address.
+        folder: the evidence folder to make.
+        say: is told what happens.
+        launch: starts programs on this machine.
+        commands: Slurm's, where they are not this machine's.
+
+    Raises:
+        InputError: the folder exists, or the command is none.
+        SunkError: the hosts cannot be had.
+    """
+    if folder.exists():
+        raise InputError(f"write the folder {folder}: it exists", hint="name one that does not")
+    with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
+        scratch = Path(made)
+        slurm = commands or SlurmCommands(environment=lambda: tuple(os.environ))
+        backend = _backend(reach, slurm, scratch)
+        mark = secrets.token_hex(16)
+        runner = Runner(backend, TOOLS[tool], how, addresses, mark, scratch, launch)
+        held = hold(
+            plan,
+            backend,
+            runner,
+            tool=tool,
+            effect=plan.power.effect,
+            python=how.python,
+            say=say,
+            quiet=quiet,
+        )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        evidence_files.write(folder, pack(held.kept))
+        return held
+
+
+def _backend(reach: Reach, commands: SlurmCommands, scratch: Path) -> Backend:
+    if reach.command:
+        return CommandBackend(reach.command)
+    return SlurmBackend(
+        commands,
+        scratch,
+        partition=reach.partition,
+        account=reach.account,
+        job=reach.job,
+        wait_seconds=reach.wait_minutes * 60,
+    )
+
+
+@contextmanager
+def _ending() -> Iterator[Callable[[], None]]:
+    """Let SIGTERM end a test as Ctrl-C does; yield what keeps both away from the clean-up."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def ignore() -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, interrupt)
+        yield ignore
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

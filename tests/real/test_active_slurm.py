@@ -1,0 +1,100 @@
+"""An active test through a job of its own on a real Slurm: steps, evidence, and what is left."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sunk_jobs
+from sunk.clients import process
+from sunk.clients.slurm.commands import SlurmCommands
+from sunk.wiring import fabric as wiring
+from sunk_fabric import service
+from sunk_fabric.active.layout import layout_of
+from sunk_fabric.active.patterns import Pattern
+from sunk_fabric.active.planning import Request, plan
+from sunk_fabric.active.tools import Settings, ToolName
+from tests.support.slurm_namespace import ADDRESS, SlurmNamespace
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+NODES = ("w1", "w2", "w3")
+PYTHON = "/opt/active/python"
+
+
+@pytest.fixture
+def python(slurm_namespace: SlurmNamespace) -> str:
+    """A Python inside that has the job programs."""
+    folder = slurm_namespace.path("/opt/active")
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(sunk_jobs.__file__).parent
+    shutil.copytree(source, folder / "sunk_jobs", dirs_exist_ok=True)
+    script = slurm_namespace.path(PYTHON)
+    script.write_text('#!/bin/sh\nexec env PYTHONPATH=/opt/active python3 "$@"\n')
+    script.chmod(0o755)
+    return PYTHON
+
+
+def run(namespace: SlurmNamespace, python: str, folder: Path, **reach):
+    """Run a tournament of the three nodes, and return what it left."""
+
+    def launch(argv, *, output, errors):
+        return process.launch(namespace.inside(argv), output=output, errors=errors)
+
+    def command(argv, *, timeout_seconds, env=None, check=True):
+        words = [str(one) for one in argv]
+        script = next((one for one in words if one.endswith(".sbatch")), None)
+        if script is not None:
+            # The script is written outside; Slurm's root is another.
+            namespace.path("/tmp/hold.sbatch").write_text(Path(script).read_text())
+            words = [*(one for one in words if not one.startswith("--chdir"))]
+            words[words.index(script)] = "/tmp/hold.sbatch"
+        return namespace.run(*words, check=check, timeout_seconds=timeout_seconds)
+
+    made = plan(
+        Request(
+            pattern=Pattern.TOURNAMENT,
+            layout=layout_of(NODES),
+            seconds=1.0,
+            setup_seconds=5.0,
+            effect=0.5,
+        )
+    )
+    return wiring.run(
+        made,
+        wiring.Reach(partition="all", **reach),
+        ToolName.PAIR,
+        Settings(seconds=1.0, total_bytes=10_000_000, python=python, wait_seconds=10.0),
+        {(name, ""): ADDRESS for name in NODES},
+        folder,
+        lambda _text: None,
+        launch=launch,
+        commands=SlurmCommands(command),
+    )
+
+
+def test_test_runs_in_a_job_of_its_own_and_leaves_nothing(slurm_namespace, python, tmp_path):
+    held = run(slurm_namespace, python, tmp_path / "found")
+    pairs = {(one.sender, one.receiver) for one in held.record.attempts if one.evidence}
+    assert pairs == {(one, other) for one in NODES for other in NODES if one != other}
+    assert {one.host: one.state for one in held.record.cleanup} == dict.fromkeys(NODES, "clean")
+    assert slurm_namespace.output("squeue", "--noheader", "--name", "sunk-fabric-test") == ""
+    assert "sunk_jobs" not in slurm_namespace.output("ps", "axww")
+    verdicts = {
+        one.check: one.verdict
+        for one in service.check(tmp_path / "found", None, None, ("pair.whole", "pair.path"))
+    }
+    assert verdicts == {"pair.whole": "PASS", "pair.path": "PASS"}
+
+
+def test_job_that_was_there_is_used_and_left_running(slurm_namespace, python, tmp_path):
+    hold = ("--parsable", "-N3", "--exclusive", "-p", "all", "--wrap", "exec sleep 300")
+    number = slurm_namespace.output("sbatch", *hold).strip()
+    try:
+        held = run(slurm_namespace, python, tmp_path / "found", job=int(number))
+        assert all(one.evidence for one in held.record.attempts)
+        shown = slurm_namespace.output("squeue", "--noheader", "-j", number, "-o", "%T")
+        assert shown.strip() == "RUNNING"
+    finally:
+        slurm_namespace.output("scancel", number)

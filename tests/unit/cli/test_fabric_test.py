@@ -1,0 +1,63 @@
+"""``sunk fabric test`` before it starts: what it states, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sunk.cli import app as app_module
+from sunk.cli import exits
+from sunk.model.profile import ClusterProfile, NodeKind, Price, ProfilePartition
+from sunk.render.profile import dump_profile
+from sunk.render.topology import dump_topology
+from tests.support.active_world import two_level
+
+
+def run(*words):
+    return app_module.run(["fabric", "test", *map(str, words)])
+
+
+@pytest.fixture
+def profile(tmp_path):
+    file = tmp_path / "profile.yaml"
+    gpu = ProfilePartition(name="gpu", nodes=(NodeKind(count=16, cpus=8, memory_mib=1000),))
+    price = Price(partition="gpu", per_node_hour=20.0, currency="EUR")
+    made = ClusterProfile(cluster="hall", partitions=(gpu,), prices=(price,))
+    file.write_text(dump_profile("hall", made))
+    return file
+
+
+def test_dry_run_states_cost_power_and_coverage_and_touches_nothing(tmp_path, profile, capsys):
+    topology = tmp_path / "hall.yaml"
+    topology.write_text(dump_topology(two_level(4, 4)))
+    words = ("--topology", topology, "--profile", profile, "--partition", "gpu", "--dry-run")
+    code = run("h[0-15]", *words, "--folder", tmp_path / "found", "-o", "json")
+    stated = json.loads(capsys.readouterr().out)
+    assert code == exits.OK
+    assert (stated["rounds"], stated["currency"]) == (30, "EUR")
+    assert stated["cost_at_most"] == pytest.approx(16 * 38 * 10 / 3600 * 20, rel=0.01)
+    assert stated["coverage"]["leaves"] == 4
+    assert stated["power"]["slow_host"] > 0.99
+    assert not (tmp_path / "found").exists()
+
+
+def test_partition_without_a_price_is_refused_with_those_that_have_one(profile, capsys):
+    assert run("h[0-3]", "--profile", profile, "-p", "cpu", "--dry-run") == exits.USAGE
+    assert "prices are known of gpu" in capsys.readouterr().err
+
+
+def test_folder_that_exists_is_refused_before_anything_starts(tmp_path, capsys):
+    words = ("--run", "false {host} {command}", "--folder", tmp_path, "--yes")
+    assert run("h[0-3]", *words) == exits.USAGE
+    assert "it exists" in capsys.readouterr().err
+
+
+def test_command_that_runs_nothing_is_unknown_and_never_good(tmp_path, capsys):
+    words = ("--run", "false {host} {command}", "--folder", tmp_path / "found", "--yes")
+    code = run("h[0-1]", *words, "--max-minutes", "2", "--connect-seconds", "0.5", "-o", "json")
+    document = json.loads(capsys.readouterr().out)
+    verdicts = {one["check"]: one["verdict"] for one in document["findings"]}
+    assert code == exits.UNKNOWN
+    assert {verdicts[one] for one in ("pair.whole", "pair.reach", "pair.cleanup")} == {"UNKNOWN"}
+    assert "FAIL" not in verdicts.values()
