@@ -24,10 +24,10 @@ from sunk.errors import EnvironmentFault, InputError
 from sunk.progress import Silent
 
 if TYPE_CHECKING:
-    from sunk.local.software.gather import Software as LocalSoftware
     from sunk.clients import process
     from sunk.local import cluster as clusters
     from sunk.local import slurm_site
+    from sunk.local.software.gather import Software as LocalSoftware
     from sunk.wiring import local as wiring
 else:
     clusters = Later("sunk.local.cluster")

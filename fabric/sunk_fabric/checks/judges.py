@@ -39,6 +39,8 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "ib.nodes.complete": fabric.complete,
     "ib.sm.master": subnet.master,
     "ib.sm.routing": subnet.routing,
+    "ib.sm.standby": subnet.standby,
+    "ib.switches.complete": fabric.switches,
     "ib.topology.intended": fabric.intended,
     "ib.topology.levels": fabric.levels,
     "ib.topology.nonblocking": fabric.nonblocking,

@@ -95,9 +95,7 @@ def obtain_fabric_tools(
     def find() -> Mirrors:
         require_space(cache_folder, "make the fabric tools", NEEDED_GIB)
         log = cache.logs / "debian-mirrors.log"
-        return find_mirrors(
-            options.debian_mirror, options.security_mirror, log, say=say, hook=hook
-        )
+        return find_mirrors(options.debian_mirror, options.security_mirror, log, say=say, hook=hook)
 
     archive = obtain_archive(cache, recipe.packages, find, say=say, hook=hook)
     entry = obtain_rootfs(cache, recipe, archive, say=say, hook=hook)
