@@ -38,6 +38,11 @@ def collect(
     for each in adapters:
         one = asked(subnet, each, ("ibstat",), each.partition(" ")[0])
         kept[one.evidence.id] = one
+    dumped = [one.folder / "opensm-lfts.dump" for one in subnet.managers.values()]
+    for file in filter(Path.exists, dumped):
+        content = file.read_bytes()
+        evidence = evidence_of(content, command=(file.name,), exit_code=0)
+        kept[evidence.id] = Kept(evidence=evidence, output=content)
     for manager in subnet.managers.values():
         log = manager.log.encode()
         evidence = evidence_of(log, command=("opensm_log",), exit_code=0)

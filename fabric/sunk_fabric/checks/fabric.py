@@ -16,6 +16,7 @@ from sunk_fabric.parse.opensm_log import Duplicate, OpensmLog
 from sunk_fabric.topology.audit import Audit
 from sunk_fabric.topology.capacity import Flow, Subscription
 from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.groups import Group
 from sunk_fabric.topology.intended import compare
 
 TOLERANCE = 1.001
@@ -192,20 +193,35 @@ def nonblocking(facts: Facts) -> Iterator[Answer]:
 def _over(
     scan: Reading[Discovery], found: Audit, over: list[Subscription], declared: float
 ) -> Iterator[Answer]:
-    """Name every switch; but a whole level alike has one cause above it, or is the design."""
-    alike: dict[tuple[int, float, float], list[Subscription]] = defaultdict(list)
-    for one in over:
-        alike[one.level, one.down_gbit_per_s, one.up_gbit_per_s].append(one)
-    for (level, down, up), many in sorted(alike.items()):
-        ratio = f"{down:g} Gb/s down and {up:g} up: {many[0].ratio:.2f} to 1, {declared:g} declared"
-        if len(many) > 1 and len(many) == len(found.levels.at(level)):
-            words = f"all {len(many)} switches of level {level} have {ratio}"
-            remedy = "a switch of the level above is missing, or the fabric was so designed"
-            yield said(Verdict.FAIL, words, subjects.FABRIC, scan, remedy=remedy)
-            continue
-        for one in many:
-            subject = subjects.switch(found.fabric.name(one.switch))
-            yield said(Verdict.FAIL, ratio, subject, scan, touches=(subjects.FABRIC,))
+    """Name every switch; but a whole group alike has one cause above it, or is the design."""
+    left = {one.switch: one for one in over}
+    alike: dict[tuple[int, float, float], list[Group]] = defaultdict(list)
+    for group in found.groups.groups:
+        figures = {_figures(left[guid]) if guid in left else None for guid in group.lower}
+        if len(group.lower) > 1 and len(figures) == 1:
+            (figure,) = figures
+            if figure is not None:
+                alike[figure].append(group)
+    for (level, down, up), groups in sorted(alike.items()):
+        lower = [guid for group in groups for guid in group.lower]
+        ratio = f"{down:g} Gb/s down and {up:g} up: {down / up:.2f} to 1, {declared:g} declared"
+        below = ", ".join(found.fabric.name(guid) for guid in lower[:2])
+        words = f"all {len(lower)} switches of level {level} from {below} on have {ratio}"
+        remedy = "a switch of the level above is missing, or the fabric was so designed"
+        for guid in lower:
+            del left[guid]
+        yield said(Verdict.FAIL, words, subjects.FABRIC, scan, remedy=remedy)
+    for one in left.values():
+        words = (
+            f"{one.down_gbit_per_s:g} Gb/s down and {one.up_gbit_per_s:g} up:"
+            f" {one.ratio:.2f} to 1, {declared:g} declared"
+        )
+        subject = subjects.switch(found.fabric.name(one.switch))
+        yield said(Verdict.FAIL, words, subject, scan, touches=(subjects.FABRIC,))
+
+
+def _figures(one: Subscription) -> tuple[int, float, float]:
+    return one.level, one.down_gbit_per_s, one.up_gbit_per_s
 
 
 def _is_short(flow: Flow, declared: float) -> bool:

@@ -20,6 +20,7 @@ from sunk_fabric.checks import (
     pcie,
     ports,
     roce,
+    routes,
     sriov,
     subnet,
 )
@@ -33,6 +34,9 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "host.modules": host.modules,
     "ib.counters.fabric": subnet.errors,
     "ib.guid.unique": fabric.guids,
+    "ib.lft.balance": routes.balance,
+    "ib.lft.deadlock": routes.deadlock,
+    "ib.lft.reach": routes.reach,
     "ib.link.degraded": fabric.degraded,
     "ib.link.state": subnet.states,
     "ib.nodedesc.sane": fabric.descriptions,

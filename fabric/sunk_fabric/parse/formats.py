@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
+    dump_lfts,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
@@ -60,6 +61,12 @@ _NCCL_TESTS = tuple(
 )
 
 FORMATS = (
+    Format(
+        name="dump_lfts",
+        command="dump_lfts",
+        words=(("dump_lfts",), ("dump_fts",), ("ibroute",), ("opensm-lfts.dump",)),
+        parse=dump_lfts.parse,
+    ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
     Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
