@@ -247,7 +247,7 @@ CHECKS: tuple[Check, ...] = (
         rule="most loaded over mean above 1.25 is WARN, above 1.5 FAIL, with static routing",
         remedy="reroute; roots file",
         proof=Proof.SIMULATED,
-        depends_on=("ib.lft.reach",),
+        depends_on=("ib.guid.unique",),
         explained_by=(
             "ib.sm.routing",
             "ib.switches.complete",
@@ -266,7 +266,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="ftree or updn; in other designs an engine that uses virtual lanes",
         source=DERIVED,
         proof=Proof.SIMULATED,
-        depends_on=("ib.lft.reach",),
+        depends_on=("ib.guid.unique",),
         explained_by=("ib.sm.routing", "ib.topology.levels"),
     ),
     _row(

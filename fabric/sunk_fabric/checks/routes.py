@@ -66,11 +66,11 @@ def reach(facts: Facts) -> Iterator[Answer]:
                 touches = sorted({fabric.subject(one) for pair in examples for one in pair})
                 yield _said(facts, Verdict.FAIL, words, *touches)
         for guid in routes.untold:
-            assert facts.scan is not None
-            words = f"the tables leave out the LID of {fabric.name(guid)}, which is the last one"
-            subject, tables = fabric.subject(guid), facts.tables
-            remedy = "take the dump of opensm itself, opensm-lfts.dump"
-            yield said(Verdict.UNKNOWN, words, subject, facts.scan, *tables, remedy=remedy)
+            words = (
+                f"the tables leave out the LID of {fabric.name(guid)}, the last one: take the dump"
+                " of opensm itself, opensm-lfts.dump"
+            )
+            yield _said(facts, Verdict.UNKNOWN, words, fabric.subject(guid))
         if not routes.unreachable_count and not routes.circle_count and routes.pairs:
             longest = max(routes.hops)
             words = f"{routes.adapters} adapters, {longest} switches on the longest way"
@@ -79,10 +79,21 @@ def reach(facts: Facts) -> Iterator[Answer]:
     yield from _asked(facts, judge)
 
 
+def _half_followed(facts: Facts, routes: Routes) -> Iterator[Answer]:
+    """Say nothing about routes that could not be followed to their end."""
+    lost = routes.unreachable_count + routes.circle_count
+    if lost:
+        yield _said(facts, Verdict.UNKNOWN, f"{lost} ways do not arrive: see ib.lft.reach")
+
+
 def balance(facts: Facts) -> Iterator[Answer]:
     """As many destinations on one uplink of a switch as on another."""
 
     def judge(routes: Routes, fabric: Fabric) -> Iterator[Answer]:
+        unknown = tuple(_half_followed(facts, routes))
+        if unknown:
+            yield from unknown
+            return
         if not routes.uplinks:
             yield _said(facts, Verdict.SKIP, "one level: no switch has an uplink")
             return
@@ -111,6 +122,10 @@ def deadlock(facts: Facts) -> Iterator[Answer]:
     """No circle of cables that wait for each other's credits."""
 
     def judge(routes: Routes, fabric: Fabric) -> Iterator[Answer]:
+        unknown = tuple(_half_followed(facts, routes))
+        if unknown and not routes.deadlock:
+            yield from unknown
+            return
         if not routes.deadlock:
             words = f"no circle among the ways to {routes.adapters} adapters"
             yield _said(facts, Verdict.PASS, words)

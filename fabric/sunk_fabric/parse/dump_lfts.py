@@ -44,7 +44,7 @@ _HEADER = re.compile(
 )
 _ROW = re.compile(r"0x([0-9a-f]{4}) (\d{3})(?: [:#] .*| ?)")
 _FOOTER = re.compile(r"(\d{1,5}) (valid )?lids dumped ?")
-"""infiniband-diags count the LIDs that have a way; opensm counts its lines."""
+"""infiniband-diags count the LIDs that have a way; opensm all that are in use."""
 _COLUMNS = frozenset({"  Lid  Out   Destination", "       Port     Info "})
 _REPLACED = re.compile(r"\*\*\* WARNING \*\*\*: this command has been replaced by \w+")
 
@@ -79,7 +79,7 @@ class _Building:
         self._guids: set[str] = set()
         self._open: tuple[str, str, int] | None = None
         self._ports = bytearray()
-        self._rows = self._ways = 0
+        self._ways = 0
 
     def put(self, lid: int, port: int) -> None:
         ports, missing = self._ports, lid - len(self._ports)
@@ -89,7 +89,6 @@ class _Building:
         if missing:
             ports.extend(bytes([NOWHERE]) * missing)
         ports.append(port)
-        self._rows += 1
         self._ways += port != NOWHERE
 
     def _wrong_row(self, lid: int, port: int) -> None:
@@ -113,14 +112,14 @@ class _Building:
     def _require_closed(self) -> None:
         if self._open is not None:
             self._reader.damaged(f"the table of {self._open[0]} is cut off")
-            self._ports, self._rows, self._ways = bytearray(), 0, 0
+            self._ports, self._ways = bytearray(), 0
 
     def _close(self, count: int, *, ways_only: bool) -> None:
         if self._open is None:
             self._reader.damaged(f"line {self._reader.number}: a count of LIDs below no switch")
             return
         name, text, last = self._open
-        found = self._ways if ways_only else self._rows
+        found = self._ways if ways_only else last
         if count != found:
             self._reader.damaged(f"the table of {name} has {found} LIDs, and says {count}")
         if name in self._guids:
@@ -128,7 +127,7 @@ class _Building:
         else:
             self._done.append(Table(name, text, bytes(self._ports), last))
         self._guids.add(name)
-        self._open, self._ports, self._rows, self._ways = None, bytearray(), 0, 0
+        self._open, self._ports, self._ways = None, bytearray(), 0
 
     def finish(self) -> tuple[Table, ...]:
         self._require_closed()
