@@ -24,7 +24,7 @@ class Record:
 
 _PART = re.compile(r"\s+[A-Za-z]\w*(?: dump)?:?")
 """A word of its own between fields, such as ``RID``: which part of the record comes."""
-_FIELD = re.compile(r"\s*([A-Za-z0-9_ /-]{1,60}?):?\.{2,80}(.*)")
+_FIELD = re.compile(r"\s*([A-Za-z0-9_ /-]{1,60}?):?\.{1,80}(.*)")
 
 
 def records(reader: Reader, title: re.Pattern[str]) -> tuple[Record, ...]:

@@ -131,4 +131,6 @@ class _Building:
 
     def finish(self) -> tuple[Table, ...]:
         self._require_closed()
+        if self._reader.number and not self._done:
+            self._reader.damaged("there is no table")
         return tuple(self._done)
