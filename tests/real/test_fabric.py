@@ -6,6 +6,7 @@ with and without a plan, and whatever hangs together with it waits for that line
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,10 +18,12 @@ from sunk.assess.judge import NOT_IMPLEMENTED
 from sunk.assess.verdict import Finding, Verdict
 from sunk_fabric import service
 from sunk_fabric.expected import Expected
-from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.parse import dump_lfts, ibnetdiscover
 from sunk_fabric.parse.link_list import IntendedLink
+from sunk_fabric.topology.audit import audit
 from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import intended_of
+from sunk_fabric.topology.routes import follow
 from tests.support import ibsim
 from tests.support.eventually import eventually
 from tests.support.examples import profile
@@ -32,6 +35,7 @@ from tests.support.simulated_fabric import (
     eight_rail,
     three_level,
     two_level,
+    with_aggregation,
 )
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -302,6 +306,49 @@ def test_fault_is_one_red_line(fabric_rootfs: Path, tmp_path: Path, scene: str, 
         assert of(Verdict.FAIL, findings) == ({red} if red else set())
         blocked = [one for one in findings if one.verdict is Verdict.BLOCKED]
         assert {name for one in blocked for name in one.blocked_by} <= ({red[0]} if red else set())
+
+
+def test_aggregation_node_without_a_link_is_named(fabric_rootfs: Path, tmp_path: Path):
+    made = with_aggregation(two_level(4, 2, 8))
+    inside = made.peers[Place("leaf2 aggregation", 1)]
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made))
+        whole = collect(subnet, asking(made), tmp_path / "whole")
+        swept(subnet, lambda: subnet.console(unlink(made, inside)))
+        broken = collect(subnet, asking(made), tmp_path / "broken")
+    for folder, verdict, words in (
+        (whole, Verdict.PASS, "6 aggregation nodes, 6 switches"),
+        (broken, Verdict.FAIL, "5 aggregation nodes, 6 switches; none at leaf2"),
+    ):
+        findings = service.check(folder, Expected(sharp=True), None, ["sharp.an", "ib.topology"])
+        (found,) = [one for one in findings if one.check == "sharp.an.count"]
+        assert (found.verdict, found.found) == (verdict, words)
+        assert of(Verdict.FAIL, list(findings)) <= {("sharp.an.count", "fabric")}
+
+
+def test_ibdmchk_follows_the_routes_to_the_same_end(fabric_rootfs: Path, tmp_path: Path):
+    """Another program, written by others, counts the same pairs at the same distances."""
+    made = made_of("two")
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        manager = subnet.manage("sm", first_host(made), "-R", "ftree", "-D", "0x43")
+        files = (("-s", "subnet.lst"), ("-f", "fdbs"), ("-m", "mcfdbs"))
+        words = [
+            word for flag, name in files for word in (flag, f"{ibsim.SHARED}/sm/opensm.{name}")
+        ]
+        words[1] = f"{ibsim.SHARED}/sm/opensm-subnet.lst"
+        said = subnet.run("ibdmchk", *words, host="").stdout.decode()
+        scan = ibnetdiscover.parse(subnet.run("ibnetdiscover", host=asking(made)).stdout).value
+        tables = dump_lfts.parse((manager.folder / "opensm-lfts.dump").read_bytes()).value
+    found = audit(scan)
+    routes = follow(scan, found.fabric, found.levels, tables)
+    part = said[said.index("LFT ROUTE HOP HISTOGRAM") :]
+    rows = re.findall(
+        r"^ +(\d+)   (\d+)$", part[: part.index("-I-")].partition("SWITCH OUT")[0], re.M
+    )
+    # It counts cables from adapter to adapter; we count switches.
+    assert {int(hops) - 1: int(pairs) for hops, pairs in rows} == routes.hops
+    assert f"-I- Scanned:{routes.pairs} CA to CA paths" in said
+    assert ("no credit loops found" in said, routes.deadlock) == (True, ())
 
 
 def test_standby_is_seen_and_takes_over(fabric_rootfs: Path, tmp_path: Path):

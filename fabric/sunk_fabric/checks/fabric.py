@@ -261,20 +261,3 @@ def _against_plan(facts: Facts, wanted: Callable[[Defect], bool]) -> Iterator[An
             yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
 
     yield from _asked(facts, judge)
-
-
-def aggregation(facts: Facts) -> Iterator[Answer]:
-    """An aggregation node for every switch, where SHARP was bought."""
-
-    def judge(found: Audit) -> Iterator[Answer]:
-        assert facts.scan is not None
-        count, switches = len(found.fabric.aggregation_nodes), len(found.fabric.switches)
-        if not count and not facts.expected.sharp:
-            words = "no aggregation nodes, and SHARP is not declared"
-            yield said(Verdict.SKIP, words, subjects.FABRIC, facts.scan)
-            return
-        words = f"{count} aggregation nodes, {switches} switches"
-        verdict = Verdict.PASS if count >= switches else Verdict.FAIL
-        yield said(verdict, words, subjects.FABRIC, facts.scan)
-
-    yield from _asked(facts, judge)

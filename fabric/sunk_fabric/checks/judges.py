@@ -11,6 +11,7 @@ from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric.catalogue.all import CHECKS
 from sunk_fabric.checks import (
+    aggregation,
     collectives,
     evidence,
     fabric,
@@ -77,8 +78,11 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "roce.gid.v2": roce.gid,
     "roce.ip.unique": roce.unique,
     "roce.mtu.path": roce.mtu,
-    "sharp.an.count": fabric.aggregation,
+    "sharp.an.count": aggregation.count,
+    "sharp.hello": aggregation.hello,
     "sharp.nccl.used": collectives.sharp,
+    "sharp.per_rail": aggregation.per_rail,
+    "sharp.trees": aggregation.trees,
     "sriov.state.sync": sriov.sync,
     "sriov.vf.count": sriov.count,
     "sriov.vf.mtu": sriov.mtu,

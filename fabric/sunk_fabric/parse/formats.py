@@ -8,6 +8,7 @@ from typing import Any
 
 from sunk_fabric.parse import (
     dump_lfts,
+    ibdiagnet_sharp,
     iblinkinfo,
     ibnetdiscover,
     ibqueryerrors,
@@ -27,6 +28,7 @@ from sunk_fabric.parse import (
     rdma_link,
     rdma_system,
     saquery,
+    sharp_hello,
     sminfo,
     smpquery,
     sriov_state,
@@ -66,6 +68,12 @@ FORMATS = (
         command="dump_lfts",
         words=(("dump_lfts",), ("dump_fts",), ("ibroute",), ("opensm-lfts.dump",)),
         parse=dump_lfts.parse,
+    ),
+    Format(
+        name="ibdiagnet_sharp",
+        command="ibdiagnet --sharp, its file ibdiagnet2.sharp",
+        words=(("ibdiagnet2.sharp",),),
+        parse=ibdiagnet_sharp.parse,
     ),
     Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
     Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
@@ -113,6 +121,11 @@ FORMATS = (
         parse=rdma_system.parse,
     ),
     Format(name="saquery", command="saquery", parse=saquery.parse),
+    Format(
+        name="sharp_hello",
+        command="sharp_hello -d DEVICE:1 -v 3",
+        parse=sharp_hello.parse,
+    ),
     Format(name="sminfo", command="sminfo", parse=sminfo.parse),
     Format(name="smpquery", command="smpquery portinfo LID PORT", parse=smpquery.parse),
     Format(
