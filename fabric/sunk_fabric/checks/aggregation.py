@@ -50,7 +50,7 @@ def count(facts: Facts) -> Iterator[Answer]:
             yield said(Verdict.SKIP, words, subjects.FABRIC, facts.scan)
             return
         lacking = sorted(fabric.name(guid) for guid in set(fabric.switches) - there)
-        if lacking:
+        if lacking and there:
             words += f"; none at {_named(lacking)}"
         verdict = Verdict.FAIL if lacking else Verdict.PASS
         touches = (subjects.switch(name) for name in lacking)
