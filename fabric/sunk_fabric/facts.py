@@ -73,8 +73,11 @@ class Facts:
 
     @cached_property
     def scan(self) -> Reading[Discovery] | None:
-        """Return the discovery to judge the fabric by: the last one; nothing without one."""
-        scans = self.readings.get("ibnetdiscover", ())
+        """Return the discovery to judge the fabric by: the last one; nothing without one.
+
+        That of ibdiagnet where ibnetdiscover gave none.
+        """
+        scans = self.readings.get("ibnetdiscover") or self.readings.get("ibdiagnet_db", ())
         return max(scans, key=lambda one: (one.at, one.path), default=None)
 
     @cached_property

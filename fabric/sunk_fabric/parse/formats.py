@@ -8,6 +8,7 @@ from typing import Any
 
 from sunk_fabric.parse import (
     dump_lfts,
+    ibdiagnet_db,
     ibdiagnet_sharp,
     iblinkinfo,
     ibnetdiscover,
@@ -68,6 +69,12 @@ FORMATS = (
         command="dump_lfts",
         words=(("dump_lfts",), ("dump_fts",), ("ibroute",), ("opensm-lfts.dump",)),
         parse=dump_lfts.parse,
+    ),
+    Format(
+        name="ibdiagnet_db",
+        command="ibdiagnet, its file ibdiagnet2.db_csv",
+        words=(("ibdiagnet2.db_csv",),),
+        parse=ibdiagnet_db.parse,
     ),
     Format(
         name="ibdiagnet_sharp",
