@@ -177,19 +177,23 @@ def topology(
         svg.write_text(found.picture())
     if export is not None:
         export.write_text(found.exported(name, str(file)))
+    _show_topology(found, output)
+    raise typer.Exit(exits.OK if found.sound else exits.FAILED_CHECK)
+
+
+def _show_topology(found: service.Topology, output: Form) -> None:
     rows = [
         {"kind": one.kind, "subject": one.subject, "found": one.found, "remedy": one.remedy}
         for one in found.defects
     ]
-    if output is Form.TABLE:
-        _print_tree(found.branches())
-        if rows:
-            show(rows, output, ("kind", "subject", "found", "remedy"))
-        for line in found.notes:
-            say(line)
-    else:
+    if output is not Form.TABLE:
         show({**found.figures, "defects": rows, "notes": found.notes}, output)
-    raise typer.Exit(exits.OK if found.sound else exits.FAILED_CHECK)
+        return
+    _print_tree(found.branches())
+    if rows:
+        show(rows, output, ("kind", "subject", "found", "remedy"))
+    for line in found.notes:
+        say(line)
 
 
 def _print_tree(branch: Branch) -> None:

@@ -366,7 +366,7 @@ def software(
         typer.Argument(
             metavar="[WHAT]...",
             help="`torch`: the torch environment too (2.3 GB to download, 5.2 GB on disk); "
-            "`fabric`: tools and simulator of InfiniBand fabrics, which no cluster needs (200 MB).",
+            "`fabric`: tools and simulator of InfiniBand fabrics, which no cluster needs (150 MB).",
         ),
     ] = None,
     output: OutputOption = Form.TABLE,

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from tests.support.eventually import eventually
 from tests.support.rootfs import PATH, Rootfs
@@ -190,7 +189,3 @@ def running(rootfs: Path, folder: Path, made: Simulated, first: str = "") -> Ite
         yield subnet
     finally:
         subnet.stop()
-
-
-def text_of(stream: IO[bytes] | bytes) -> str:
-    return (stream if isinstance(stream, bytes) else stream.read()).decode(errors="replace")

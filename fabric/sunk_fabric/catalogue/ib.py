@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
         rule="no master, or an activity count that stands still, is FAIL; one reading is UNKNOWN",
         remedy="start the subnet manager",
         source=IBTA,
+        proof=Proof.SIMULATED,
     ),
     _row(
         "sm.standby",
@@ -152,6 +153,7 @@ CHECKS: tuple[Check, ...] = (
         "physical errors, are WARN; a run without its summary is UNKNOWN",
         remedy="per counter: see the page of this group",
         source="infiniband-diags",
+        proof=Proof.SIMULATED,
     ),
     _row(
         "topology.levels",
