@@ -28,6 +28,12 @@ def slurm_rootfs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def fabric_rootfs() -> Path:
+    """The root file system with ibsim, opensm and infiniband-diags."""
+    return wiring.ensure_fabric_tools(local_settings(), reporter()).rootfs
+
+
+@pytest.fixture(scope="session")
 def slurm_namespace(
     slurm_rootfs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SlurmNamespace]:

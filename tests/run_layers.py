@@ -47,7 +47,7 @@ LAYERS = (
     Layer("contract", tool("pytest", "-q", "tests/contract", "-m", "not real and not cluster"), 60),
     Layer("scenario", tool("pytest", "-q", "tests/scenario"), 60),
     # Not a test: what the next two run on, built once and kept.
-    Layer("software", tool("sunk", "local", "software", "torch"), 1800),
+    Layer("software", tool("sunk", "local", "software", "torch", "fabric"), 1800),
     Layer("real", tool("pytest", "-q", "tests/real", "tests/contract", "-m", "real"), 1500, True),
     Layer(
         "cluster",

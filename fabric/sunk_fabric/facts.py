@@ -10,11 +10,13 @@ from typing import Any, Generic, TypeVar, cast
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse.active_test import TestRecord
 from sunk_fabric.parse.collectives import Measured
+from sunk_fabric.parse.dump_lfts import Table
 from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.parse.text import Content, Parsed
 from sunk_fabric.tested import Tested, tested_matrix
 from sunk_fabric.topology.audit import Audit, audit
+from sunk_fabric.topology.routes import Routes, follow
 
 T = TypeVar("T")
 Parser = Callable[[Content], Parsed[T]]
@@ -76,8 +78,11 @@ class Facts:
 
     @cached_property
     def scan(self) -> Reading[Discovery] | None:
-        """Return the discovery to judge the fabric by: the last one; nothing without one."""
-        scans = self.readings.get("ibnetdiscover", ())
+        """Return the discovery to judge the fabric by: the last one; nothing without one.
+
+        That of ibdiagnet where ibnetdiscover gave none.
+        """
+        scans = self.readings.get("ibnetdiscover") or self.readings.get("ibdiagnet_db", ())
         return max(scans, key=lambda one: (one.at, one.path), default=None)
 
     @cached_property
@@ -100,6 +105,27 @@ class Facts:
         if self.scan is None or not self.scan.parsed.sound:
             return None
         return audit(self.scan.parsed.value)
+
+    @cached_property
+    def tables(self) -> tuple[Reading[tuple[Table, ...]], ...]:
+        """Return the forwarding tables to judge routes by: those of the last time they were taken.
+
+        Several texts of one time are parts of one answer, such as ibroute's for every switch.
+        """
+        found: tuple[Reading[tuple[Table, ...]], ...] = self.readings.get("dump_lfts", ())
+        last = max((one.at for one in found), default="")
+        return tuple(one for one in found if one.at == last)
+
+    @cached_property
+    def routes(self) -> Routes | None:
+        """Return where the tables lead in the scan; nothing when either is not there or sound."""
+        if self.audit is None or self.scan is None or not self.tables:
+            return None
+        if not all(one.parsed.sound for one in self.tables):
+            return None
+        every = {one.guid: one for reading in self.tables for one in reading.parsed.value}
+        fabric, levels = self.audit.fabric, self.audit.levels
+        return follow(self.scan.parsed.value, fabric, levels, tuple(every.values()))
 
 
 def gathered(readings: Iterable[Reading[Any]]) -> dict[str, tuple[Reading[Any], ...]]:

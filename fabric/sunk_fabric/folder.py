@@ -10,6 +10,7 @@ whole fabric stands at the top. A word between tells several apart::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,23 @@ def read_intended(file: Path) -> tuple[IntendedLink, ...]:
             hint=f"columns are {', '.join((*link_list.NEEDED, *link_list.OPTIONAL))}",
         )
     return links.value
+
+
+PIECE_BYTES = 1 << 20
+
+
+def pieces(file: Path) -> Iterator[bytes]:
+    """Yield a file in pieces, so that a large one is never held whole.
+
+    Raises:
+        InputError: it is not there.
+    """
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(PIECE_BYTES):
+                yield piece
+    except (FileNotFoundError, IsADirectoryError) as exc:
+        raise InputError(f"read {file}: {exc.strerror}") from exc
 
 
 def _text(file: Path) -> bytes:

@@ -19,12 +19,15 @@ from sunk_fabric.active.heat import HeatMap
 from sunk_fabric.catalogue.all import BY_ID, CHECKS, GROUPS
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
-from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.parse import dump_lfts, ibnetdiscover
+from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.topology.audit import Audit, audit, summary
 from sunk_fabric.topology.defect import Defect, DefectKind
 from sunk_fabric.topology.export import to_topology
 from sunk_fabric.topology.intended import compare
+from sunk_fabric.topology.route_figures import route_notes, route_summary
+from sunk_fabric.topology.routes import Routes, follow, missing_tables
 from sunk_fabric.topology.svg import draw
 from sunk_fabric.topology.tree import Branch, branches
 
@@ -61,15 +64,27 @@ class Topology:
     Attributes:
         audit: everything that the scan says.
         defects: what breaks it, and how it differs from the plan.
+        routes: where the forwarding tables lead; nothing when nobody gave them.
     """
 
     audit: Audit
     defects: tuple[Defect, ...]
+    routes: Routes | None = None
 
     @property
     def figures(self) -> Mapping[str, Any]:
         """Return its figures in plain types."""
-        return {**summary(self.audit), "defects": len(self.defects)}
+        told = {} if self.routes is None else {"routes": route_summary(self.audit, self.routes)}
+        return {**summary(self.audit), **told, "defects": len(self.defects)}
+
+    @property
+    def sound(self) -> bool:
+        """Return whether nothing is broken: no defect, and every way arrives and cannot lock up."""
+        ways = self.routes
+        lost = ways is not None and (
+            ways.unreachable_count or ways.circle_count or ways.deadlock or not ways.pairs
+        )
+        return not self.defects and not lost
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -84,7 +99,8 @@ class Topology:
             f" {len(one.lower)} and {len(one.upper)} switches"
             for one in self.audit.groups.irregular
         )
-        return (*flows, *irregular, *self.audit.mixed_rates)
+        routes = () if self.routes is None else route_notes(self.audit, self.routes)
+        return (*flows, *irregular, *self.audit.mixed_rates, *routes)
 
     def branches(self) -> Branch:
         """Return it as a tree of words."""
@@ -106,29 +122,50 @@ class Topology:
         return dump_topology(made)
 
 
-def topology(file: Path, intended: tuple[IntendedLink, ...] | None) -> Topology:
+def topology(
+    file: Path, intended: tuple[IntendedLink, ...] | None, tables: Path | None = None
+) -> Topology:
     """Return the fabric of one output of ibnetdiscover.
 
+    Args:
+        file: that output.
+        intended: the plan, if there is one.
+        tables: forwarding tables, to follow the routes by.
+
     Raises:
-        InputError: the file is not there, or not read to its end without a doubt.
+        InputError: a file is not there, or not read to its end without a doubt.
     """
-    try:
-        content = file.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as exc:
-        raise InputError(f"read {file}: {exc.strerror}") from exc
+    content = b"".join(folders.pieces(file))
     scan = ibnetdiscover.parse(content)
     if scan.trouble:
         raise InputError(
             f"read {file}: {scan.trouble}", hint="scan again: ibnetdiscover > ibnetdiscover.txt"
         )
     found = audit(scan.value)
+    routes = None if tables is None else _routes(tables, scan.value, found)
     if intended is None:
-        return Topology(found, found.defects)
+        return Topology(found, found.defects, routes)
     # A plan knows every cable; what a scan alone would guess from the majority is said by it.
     planned = compare(found.fabric, intended)
     slow = {one.subject for one in planned if one.kind is DefectKind.DEGRADED}
     beside = (one for one in found.of_kind(*NO_CABLING) if one.subject not in slow)
-    return Topology(found, (*beside, *planned))
+    return Topology(found, (*beside, *planned), routes)
+
+
+def _routes(file: Path, scan: Discovery, found: Audit) -> Routes:
+    read = dump_lfts.parse(folders.pieces(file))
+    if read.trouble:
+        raise InputError(
+            f"read {file}: {read.trouble}", hint="take them again: dump_lfts > dump_lfts.txt"
+        )
+    missing = missing_tables(found.fabric, read.value)
+    if missing:
+        raise InputError(
+            f"read {file}: there is no table of {len(missing)} switches, such as"
+            f" {found.fabric.name(missing[0])}",
+            hint="scan and dump the fabric at one time, as a whole",
+        )
+    return follow(scan, found.fabric, found.levels, read.value)
 
 
 NO_CABLING = (

@@ -125,6 +125,12 @@ def topology(
         Path | None,
         typer.Option("--export", metavar="FILE", help="Write it as a topology file (YAML)."),
     ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--routes", metavar="FILE", help="Forwarding tables: output of dump_lfts, or opensm's."
+        ),
+    ] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name of the network in that file.")
     ] = "fabric",
@@ -134,36 +140,42 @@ def topology(
 
     Says which cable to move in words of the data centre. Oversubscription is a figure here; what
     was bought is for `sunk fabric check --expect`. The file of --export is what `sunk topology`
-    reads: for Slurm's topology.conf, the order of ranks and layouts. Touches nothing but the files
-    of --svg and --export.
+    reads: for Slurm's topology.conf, the order of ranks and layouts. With --routes every way
+    between adapters is followed too. Touches nothing but the files of --svg and --export.
 
-    Exit codes: 0 no defect; 1 a defect; 2 the file or the plan is wrong.
+    Exit codes: 0 no defect; 1 a defect, or a way that does not arrive or can lock up; 2 a file or
+    the plan is wrong.
 
     For example:
 
     - `sunk fabric topology ibnetdiscover.txt`
     - `sunk fabric topology ibnetdiscover.txt --intended accepted.txt --svg fabric.svg`
+    - `sunk fabric topology ibnetdiscover.txt --routes dump_lfts.txt`
     - `sunk fabric topology ibnetdiscover.txt --export hall.yaml --name hall`
     """
     plan = folders.read_intended(intended) if intended else None
-    found = service.topology(file, plan)
+    found = service.topology(file, plan, routes)
     if svg is not None:
         result_file.write(svg, found.picture())
     if export is not None:
         result_file.write(export, found.exported(name, str(file)))
+    _show_topology(found, output)
+    raise typer.Exit(exits.OK if found.sound else exits.FAILED_CHECK)
+
+
+def _show_topology(found: service.Topology, output: Form) -> None:
     rows = [
         {"kind": one.kind, "subject": one.subject, "found": one.found, "remedy": one.remedy}
         for one in found.defects
     ]
-    if output is Form.TABLE:
-        _print_tree(found.branches())
-        if rows:
-            show(rows, output, ("kind", "subject", "found", "remedy"))
-        for line in found.notes:
-            say(line)
-    else:
+    if output is not Form.TABLE:
         show({**found.figures, "defects": rows, "notes": found.notes}, output)
-    raise typer.Exit(exits.FAILED_CHECK if rows else exits.OK)
+        return
+    _print_tree(found.branches())
+    if rows:
+        show(rows, output, ("kind", "subject", "found", "remedy"))
+    for line in found.notes:
+        say(line)
 
 
 def _print_tree(branch: Branch) -> None:

@@ -22,6 +22,7 @@ from sunk.local.shared_software import SharedSoftware
 from sunk.local.slurm_site import SlurmSite, put_slurm_on
 from sunk.local.software.cache import Cache
 from sunk.local.software.debrepo import machine_architecture
+from sunk.local.software.fabric_tools import FabricTools, obtain_fabric_tools
 from sunk.local.software.gather import Software, SoftwareOptions
 from sunk.local.software.gather import ensure_software as build_software
 from sunk.local.software.image_store import clone_store
@@ -52,11 +53,27 @@ def local_cluster(name: str, settings: LocalSettings, reporter: Reporter) -> Loc
 
 def ensure_software(settings: LocalSettings, reporter: Reporter) -> Software:
     """Install, build or download what the local cluster needs."""
+    return build_software(settings.cache_folder, _options(settings), reporter)
+
+
+def _options(settings: LocalSettings) -> SoftwareOptions:
     path = tuple(Path(folder) for folder in os.environ.get("PATH", "").split(":") if folder)
-    options = SoftwareOptions(
+    return SoftwareOptions(
         kube_bin=settings.kube_bin, search_path=path, debian_mirror=settings.debian_mirror
     )
-    return build_software(settings.cache_folder, options, reporter)
+
+
+def ensure_fabric_tools(settings: LocalSettings, reporter: Reporter) -> FabricTools:
+    """Make the root file system with simulated fabrics and their tools, unless it is there."""
+    with step(reporter, "fabric tools") as current:
+        tools = obtain_fabric_tools(
+            settings.cache_folder,
+            data_folder("deploy"),
+            _options(settings),
+            say=current.detail,
+        )
+        current.outcome = tools.outcome
+    return tools
 
 
 def ensure_torch(

@@ -1,10 +1,17 @@
-"""Simulated fabrics in ibnetdiscover's format, with every kind of cabling fault."""
+"""Simulated fabrics in ibnetdiscover's format, with every kind of cabling fault.
+
+The same format is what ibsim reads: `Simulated.net` gives it what a subnet manager has to find
+out, and `tests.support.ibsim` runs it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
+
+AGGREGATION_NODE = "Mellanox Technologies Aggregation Node"
+"""What switches call the adapter inside them that reduces (SHARP)."""
 
 
 class Place(NamedTuple):
@@ -24,6 +31,8 @@ class Simulated:
     peers: dict[Place, Place] = field(default_factory=dict)
     rates: dict[Place, str] = field(default_factory=dict)
     used: dict[str, set[int]] = field(default_factory=dict)
+    inside: dict[str, str] = field(default_factory=dict)
+    """Aggregation node -> its switch."""
 
     def add_switch(self, name: str, ports: int = 64) -> str:
         self.switches[name] = ports
@@ -33,6 +42,15 @@ class Simulated:
     def add_hca(self, host: str, device: str) -> str:
         name = f"{host} {device}"
         self.guids[name] = 0xA088C20300000000 + 0x10 * (len(self.guids) + 1)
+        return name
+
+    def add_aggregation(self, switch: str) -> str:
+        """Give a switch an aggregation node, at a port beyond those for cables."""
+        name = f"{switch} aggregation"
+        self.guids[name] = self.guids[switch] + 8
+        self.inside[name] = switch
+        self.switches[switch] += 1
+        self.connect(Place(name, 1), Place(switch, self.switches[switch]))
         return name
 
     def free(self, node: str) -> Place:
@@ -77,24 +95,54 @@ class Simulated:
         """Return ports of the first node that lead to the second."""
         return sorted(p for p, far in self.peers.items() if p.node == one and far.node == other)
 
+    def node_id(self, name: str) -> str:
+        """Return a node as net files and ibsim's console name it: ``S-e8ebd30300010000``."""
+        return f"{self._mark(name)}-{self.guids[name]:016x}"
+
     def text(self) -> bytes:
+        """Return what ibnetdiscover prints of it."""
+        lids = {name: number for number, name in enumerate(sorted(self.guids), start=1)}
+        order = sorted(self.guids, key=lambda one: (one not in self.switches, one))
+        return self._written(order, lids)
+
+    def net(self, first: str = "") -> bytes:
+        """Return a net file of ibsim: no LIDs yet, and the node first that tools start from.
+
+        That is the first host unless `first` names another.
+        """
+        hosts = [one for one in sorted(self.guids) if self.is_host(one)]
+        first = first or hosts[0]
+        order = sorted(self.guids, key=lambda one: (one != first, not self.is_host(one), one))
+        return self._written(order, dict.fromkeys(self.guids, 0))
+
+    def is_host(self, name: str) -> bool:
+        """Return whether a node is an adapter of a host."""
+        return name not in self.switches and name not in self.inside
+
+    def _mark(self, name: str) -> str:
+        return "S" if name in self.switches else "H"
+
+    def _description(self, name: str) -> str:
+        return AGGREGATION_NODE if name in self.inside else name
+
+    def _written(self, order: list[str], lids: dict[str, int]) -> bytes:
         ports: dict[str, list[Place]] = {name: [] for name in self.guids}
         for place in sorted(self.peers):
             ports[place.node].append(place)
-        lids = {name: number for number, name in enumerate(sorted(self.guids), start=1)}
         lines = [
             "#",
             "# Topology file: generated on Sat Nov 21 07:04:15 2026",
             "#",
             "# Initiated from node a088c20300000010 port a088c20300000011",
         ]
-        for name in sorted(self.guids, key=lambda one: (one not in self.switches, one)):
+        for name in order:
             lines += ["", *self._record(name, ports[name], lids)]
         return ("\n".join(lines) + "\n").encode()
 
     def _record(self, name: str, places: list[Place], lids: dict[str, int]) -> list[str]:
         own = f"{self.guids[name]:016x}"
-        head = ["vendid=0x2c9", "devid=0xd2f2", f"sysimgguid=0x{own}"]
+        system = f"{self.guids[self.inside.get(name, name)]:016x}"
+        head = ["vendid=0x2c9", "devid=0xd2f2", f"sysimgguid=0x{system}"]
         lid = lids[name]
         if name in self.switches:
             head += [
@@ -103,19 +151,18 @@ class Simulated:
                 f'# "{name}" enhanced port 0 lid {lid} lmc 0',
             ]
         else:
-            head += [f"caguid=0x{own}", f'Ca\t1 "H-{own}"\t\t# "{name}"']
+            head += [f"caguid=0x{own}", f'Ca\t1 "H-{own}"\t\t# "{self._description(name)}"']
         return [*head, *(self._port(name, place, lids) for place in places)]
 
     def _port(self, name: str, place: Place, lids: dict[str, int]) -> str:
         far = self.peers[place]
         rate = self.rates.get(place, self.rate)
-        mark = "S" if far.node in self.switches else "H"
-        peer = f'"{mark}-{self.guids[far.node]:016x}"[{far.port}]'
-        end = f'"{far.node}" lid {lids[far.node]} {rate}'
+        peer = f'"{self.node_id(far.node)}"[{far.port}]'
+        end = f'"{self._description(far.node)}" lid {lids[far.node]} {rate}'
         if name not in self.switches:
             own = f"{self.guids[name] + 1:x}"
             return f"[{place.port}]({own}) \t{peer}\t\t# lid {lids[name]} lmc 0 {end}"
-        guid = f"({self.guids[far.node] + 1:x}) " if mark == "H" else " "
+        guid = f"({self.guids[far.node] + 1:x}) " if far.node not in self.switches else " "
         return f"[{place.port}]\t{peer}{guid}\t\t# {end}"
 
 
@@ -161,6 +208,13 @@ def three_level(units: int = 8, hosts_per_unit: int = 16) -> Simulated:
             made.join(f"su{unit}-leaf{leaf}", f"su{unit}-spine{spine}", each)
         for spine, core in product(range(8), range(8)):
             made.join(f"su{unit}-spine{spine}", f"core{spine * 8 + core:02d}", each)
+    return made
+
+
+def with_aggregation(made: Simulated) -> Simulated:
+    """Give every switch an aggregation node."""
+    for switch in sorted(made.switches):
+        made.add_aggregation(switch)
     return made
 
 

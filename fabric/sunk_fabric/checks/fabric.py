@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import missing, said, trouble
-from sunk_fabric.facts import Facts
-from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.checks.answers import missing, said, sound, trouble
+from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.parse import ibnetdiscover, opensm_log
+from sunk_fabric.parse.ibnetdiscover import Discovery
+from sunk_fabric.parse.opensm_log import Duplicate, OpensmLog
 from sunk_fabric.topology.audit import Audit
-from sunk_fabric.topology.capacity import Flow
+from sunk_fabric.topology.capacity import Flow, Subscription
 from sunk_fabric.topology.defect import Defect, DefectKind
+from sunk_fabric.topology.groups import Group
 from sunk_fabric.topology.intended import compare
 
 TOLERANCE = 1.001
 """Of the declared oversubscription: rates are rounded."""
-_PLAN = frozenset({DefectKind.MISSING_SWITCH, DefectKind.MISSING_HOST, DefectKind.MISSING_HCA})
+_SWITCHES = frozenset({DefectKind.MISSING_SWITCH})
+_HOSTS = frozenset({DefectKind.MISSING_HOST, DefectKind.MISSING_HCA})
 _NOTED = frozenset({DefectKind.HOSTS_EXCHANGED, DefectKind.RENAMED})
 
 
@@ -55,12 +60,34 @@ def _defect(facts: Facts, one: Defect, verdict: Verdict = Verdict.FAIL) -> Answe
 
 
 def guids(facts: Facts) -> Iterator[Answer]:
-    """No GUID at two nodes."""
+    """No GUID at two nodes; a scan shows only one of them, and the manager knows of both."""
+    told = {one: reading for reading in sound(facts, opensm_log.parse) for one in _twice(reading)}
+    for one, reading in sorted(told.items(), key=lambda item: item[0]):
+        yield _duplicate(facts, one, reading)
+    if told:
+        return
     yield from _defects(
         facts,
         lambda found: f"{len(found.fabric.hcas) + len(found.fabric.switches)} GUIDs",
         DefectKind.DUPLICATE_GUID,
     )
+
+
+def _twice(reading: Reading[OpensmLog]) -> tuple[Duplicate, ...]:
+    return reading.parsed.value.duplicates
+
+
+def _duplicate(facts: Facts, one: Duplicate, reading: Reading[OpensmLog]) -> Answer:
+    fabric = facts.audit.fabric if facts.audit is not None else None
+    names = [fabric.name(place) if fabric else place for place, _ in one.places]
+    ports = [port for _, port in one.places]
+    words = (
+        f"opensm met the GUID {one.guid} behind {names[0]} port {ports[0]}"
+        f" and behind {names[1]} port {ports[1]}"
+    )
+    touches = (subjects.FABRIC,)
+    remedy = "give one of the two devices its own GUID; until then the manager cannot finish"
+    return said(Verdict.FAIL, words, f"guid/{one.guid}", reading, touches=touches, remedy=remedy)
 
 
 def descriptions(facts: Facts) -> Iterator[Answer]:
@@ -125,6 +152,8 @@ def rails(facts: Facts) -> Iterator[Answer]:
         DefectKind.WRONG_RAIL,
         DefectKind.WRONG_UNIT,
         DefectKind.MISSING_HCA,
+        # A plan knows the leaf's name: ib.switches.complete says it.
+        *(() if facts.intended else (DefectKind.MISSING_LEAF,)),
     )
 
 
@@ -142,14 +171,7 @@ def nonblocking(facts: Facts) -> Iterator[Answer]:
     def judge(found: Audit) -> Iterator[Answer]:
         assert facts.scan is not None
         over = [one for one in found.subscriptions if one.ratio > declared * TOLERANCE]
-        for one in over:
-            subject = subjects.switch(found.fabric.name(one.switch))
-            words = (
-                f"{one.down_gbit_per_s:g} Gb/s down and {one.up_gbit_per_s:g} up:"
-                f" {one.ratio:.2f} to 1, {declared:g} declared"
-            )
-            touches = (subjects.FABRIC,)
-            yield said(Verdict.FAIL, words, subject, facts.scan, touches=touches)
+        yield from _over(facts.scan, found, over, declared)
         short = [one for one in found.flows if _is_short(one, declared)]
         if over:
             return
@@ -168,18 +190,57 @@ def nonblocking(facts: Facts) -> Iterator[Answer]:
     yield from _asked(facts, judge)
 
 
+def _over(
+    scan: Reading[Discovery], found: Audit, over: list[Subscription], declared: float
+) -> Iterator[Answer]:
+    """Name every switch; but a whole group alike has one cause above it, or is the design."""
+    left = {one.switch: one for one in over}
+    alike: dict[tuple[int, float, float], list[Group]] = defaultdict(list)
+    for group in found.groups.groups:
+        figures = {_figures(left[guid]) if guid in left else None for guid in group.lower}
+        if len(group.lower) > 1 and len(figures) == 1:
+            (figure,) = figures
+            if figure is not None:
+                alike[figure].append(group)
+    for (level, down, up), groups in sorted(alike.items()):
+        lower = [guid for group in groups for guid in group.lower]
+        ratio = f"{down:g} Gb/s down and {up:g} up: {down / up:.2f} to 1, {declared:g} declared"
+        below = ", ".join(found.fabric.name(guid) for guid in lower[:2])
+        words = f"all {len(lower)} switches of level {level} from {below} on have {ratio}"
+        remedy = "a switch of the level above is missing, or the fabric was so designed"
+        for guid in lower:
+            del left[guid]
+        yield said(Verdict.FAIL, words, subjects.FABRIC, scan, remedy=remedy)
+    for one in left.values():
+        words = (
+            f"{one.down_gbit_per_s:g} Gb/s down and {one.up_gbit_per_s:g} up:"
+            f" {one.ratio:.2f} to 1, {declared:g} declared"
+        )
+        subject = subjects.switch(found.fabric.name(one.switch))
+        yield said(Verdict.FAIL, words, subject, scan, touches=(subjects.FABRIC,))
+
+
+def _figures(one: Subscription) -> tuple[int, float, float]:
+    return one.level, one.down_gbit_per_s, one.up_gbit_per_s
+
+
 def _is_short(flow: Flow, declared: float) -> bool:
     return flow.possible_gbit_per_s * declared * TOLERANCE < flow.offered_gbit_per_s
 
 
 def complete(facts: Facts) -> Iterator[Answer]:
-    """Every node of the plan is there."""
-    yield from _against_plan(facts, lambda one: one.kind in _PLAN)
+    """Every host and adapter of the plan is there; a switch takes those behind it along."""
+    yield from _against_plan(facts, lambda one: one.kind in _HOSTS)
+
+
+def switches(facts: Facts) -> Iterator[Answer]:
+    """Every switch of the plan is there."""
+    yield from _against_plan(facts, lambda one: one.kind in _SWITCHES)
 
 
 def intended(facts: Facts) -> Iterator[Answer]:
     """Every cable is where the plan says."""
-    yield from _against_plan(facts, lambda one: one.kind not in _PLAN)
+    yield from _against_plan(facts, lambda one: one.kind not in _HOSTS | _SWITCHES)
 
 
 def _against_plan(facts: Facts, wanted: Callable[[Defect], bool]) -> Iterator[Answer]:
@@ -198,22 +259,5 @@ def _against_plan(facts: Facts, wanted: Callable[[Defect], bool]) -> Iterator[An
         if not defects:
             words = f"{len(facts.intended)} planned cables"
             yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
-
-    yield from _asked(facts, judge)
-
-
-def aggregation(facts: Facts) -> Iterator[Answer]:
-    """An aggregation node for every switch, where SHARP was bought."""
-
-    def judge(found: Audit) -> Iterator[Answer]:
-        assert facts.scan is not None
-        count, switches = len(found.fabric.aggregation_nodes), len(found.fabric.switches)
-        if not count and not facts.expected.sharp:
-            words = "no aggregation nodes, and SHARP is not declared"
-            yield said(Verdict.SKIP, words, subjects.FABRIC, facts.scan)
-            return
-        words = f"{count} aggregation nodes, {switches} switches"
-        verdict = Verdict.PASS if count >= switches else Verdict.FAIL
-        yield said(verdict, words, subjects.FABRIC, facts.scan)
 
     yield from _asked(facts, judge)

@@ -22,7 +22,9 @@ class Record:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-_FIELD = re.compile(r"\s*([A-Za-z0-9_ /-]{1,60}?):?\.{2,80}(.*)")
+_PART = re.compile(r"\s+[A-Za-z]\w*(?: dump)?:?")
+"""A word of its own between fields, such as ``RID``: which part of the record comes."""
+_FIELD = re.compile(r"\s*([A-Za-z0-9_ /-]{1,60}?):?\.{1,80}(.*)")
 
 
 def records(reader: Reader, title: re.Pattern[str]) -> tuple[Record, ...]:
@@ -41,7 +43,7 @@ def records(reader: Reader, title: re.Pattern[str]) -> tuple[Record, ...]:
             found.append(Record(printable(head[1]), values))
         elif pair and found:
             values.setdefault(pair[1].strip(), printable(pair[2].strip()))
-        elif line.strip():
+        elif line.strip() and not (found and _PART.fullmatch(line)):
             reader.unknown(line)
     for one in found:
         if not one.values:

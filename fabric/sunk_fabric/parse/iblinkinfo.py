@@ -49,6 +49,8 @@ _MIDDLE = (
 )
 _PORT = re.compile(rf" ++(?:(0x[0-9a-fA-F]{{1,16}}) ++)?{_MIDDLE}")
 _ONE_LINE = re.compile(rf'(0x[0-9a-fA-F]{{1,16}}) "([^"]*+)" ++{_MIDDLE}')
+_NO_PEER = re.compile(r'==> ++"Port not available" *+$')
+"""A link is up, and what is at its far end did not answer, or has the GUID of another node."""
 STATES = frozenset({"Active", "Armed", "Initialize", "Down"})
 
 
@@ -65,8 +67,9 @@ def parse(content: Content) -> Parsed[tuple[LinkLine, ...]]:
             continue
         if not line.strip():
             continue
-        port = _PORT.fullmatch(line)
-        whole = None if port else _ONE_LINE.fullmatch(line)
+        whole_line = _NO_PEER.sub('==> [  ] "" ( )', line)
+        port = _PORT.fullmatch(whole_line)
+        whole = None if port else _ONE_LINE.fullmatch(whole_line)
         if port:
             name = guid(port[1]) if port[1] else own_guid
             one = _line(reader, name, own_text, port.groups()[1:])

@@ -1,4 +1,4 @@
-"""sminfo: the subnet manager that answers, on one line."""
+"""sminfo: the subnet manager that answers, on one line; or that none does."""
 
 from __future__ import annotations
 
@@ -36,8 +36,15 @@ _LINE = re.compile(
 )
 
 
+_SILENCE = "sminfo: iberror: failed: query"
+"""What it prints when the port has a manager's LID and nobody answers there; it ends with 255."""
+
+
 def parse(content: Content) -> Parsed[tuple[SubnetManager, ...]]:
-    """Return one answer for every line: two taken one after the other show whether it lives."""
+    """Return one answer for every line: two taken one after the other show whether it lives.
+
+    A text that says that nobody answered is sound and has none.
+    """
     reader = Reader(content)
     found = []
     for line in reader:
@@ -47,6 +54,6 @@ def parse(content: Content) -> Parsed[tuple[SubnetManager, ...]]:
             found.append(
                 SubnetManager(int(lid), guid(name), int(activity), int(priority), int(state))
             )
-        elif line.strip():
+        elif line.strip() not in {"", _SILENCE}:
             reader.unknown(line)
     return reader.outcome(tuple(found))

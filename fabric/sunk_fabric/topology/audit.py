@@ -82,7 +82,7 @@ def _duplicated(defects: Iterable[Defect]) -> Iterable[Defect]:
     defects = tuple(defects)
     if not any(one.kind is DefectKind.DUPLICATE_GUID for one in defects):
         return defects
-    hidden = {DefectKind.MISSING_HCA, DefectKind.MISSING_LINK}
+    hidden = {DefectKind.MISSING_HCA, DefectKind.MISSING_LEAF, DefectKind.MISSING_LINK}
     return tuple(one for one in defects if one.kind not in hidden)
 
 

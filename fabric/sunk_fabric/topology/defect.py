@@ -21,6 +21,7 @@ class DefectKind(StrEnum):
     LOOP = "loop"
     MISSING_HCA = "missing adapter"
     MISSING_HOST = "missing host"
+    MISSING_LEAF = "missing leaf"
     MISSING_LINK = "missing link"
     MISSING_SWITCH = "missing switch"
     MOVED_LINK = "moved link"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -139,13 +139,21 @@ def _usual(hcas: Mapping[str, Hca]) -> frozenset[str]:
     for hca in hcas.values():
         devices[hca.host].add(hca.device)
     counted = Counter(frozenset(one) for one in devices.values())
-    usual, count = max(counted.items(), key=lambda one: (one[1], sorted(one[0])), default=((), 0))
-    return frozenset(usual) if 2 * count > len(devices) else frozenset()
+    usual, count = max(
+        counted.items(), key=lambda one: (one[1], sorted(one[0])), default=(frozenset[str](), 0)
+    )
+    if 2 * count > len(devices):
+        return usual
+    # Half of all hosts behind a dead leaf leave no majority; the others show what they lack.
+    whole = [one for one, many in counted.items() if 4 * many >= len(devices)]
+    covering = [one for one in whole if all(_of_kind(each, one) for each in whole)]
+    covered = {one: sum(_of_kind(each, one) for each in devices.values()) for one in covering}
+    return next((one for one in covering if 2 * covered[one] > len(devices)), frozenset())
 
 
-def _of_kind(found: set[str], usual: frozenset[str]) -> bool:
+def _of_kind(found: Collection[str], usual: frozenset[str]) -> bool:
     """Return whether a host has these devices, or lacks less than half of them."""
-    return found <= usual and 2 * len(found) > len(usual)
+    return set(found) <= usual and 2 * len(found) > len(usual)
 
 
 def _hca(node: Node) -> Hca | None:

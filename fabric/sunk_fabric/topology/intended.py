@@ -124,28 +124,39 @@ class _Comparison:
             )
 
     def absent(self) -> Iterable[Defect]:
-        """Nodes that were planned and are not there."""
+        """Nodes that were planned and are not there; what hung at a missing switch is no second."""
         gone = self.planned_names - self.seen_names
+        planned = _cables(self.intended)
+        hosts = {name for name in gone if self._host(name)}
+        beyond = {name for name in hosts if {far.node for _, far in planned[name]} <= gone - hosts}
+        for name in sorted(gone - hosts):
+            cables = [pair for pair in sorted(self.missing) if name in {one.node for one in pair}]
+            if not cables:
+                continue
+            behind = sum(far.node in beyond for _, far in planned[name])
+            yield self._gone(DefectKind.MISSING_SWITCH, name, cables, behind)
+        self._drop(*(gone - hosts))
+        yield from self._absent_hosts(gone, hosts - beyond)
+
+    def _absent_hosts(self, gone: set[str], names: set[str]) -> Iterable[Defect]:
         devices: dict[str, set[str]] = defaultdict(set)
         for name in self.planned_names:
             if self._host(name):
                 devices[self._host(name)].add(name)
-        for name in sorted(gone):
+        for name in sorted(names):
             host = self._host(name)
             cables = [pair for pair in sorted(self.missing) if name in {one.node for one in pair}]
-            if not cables and not host:
-                continue
             self._drop(name)
-            if host and devices[host] <= gone:
-                if name == min(devices[host]):
-                    yield self._gone(DefectKind.MISSING_HOST, host, cables)
-            elif cables:
-                kind = DefectKind.MISSING_HCA if host else DefectKind.MISSING_SWITCH
-                yield self._gone(kind, name, cables)
+            if not devices[host] <= gone:
+                yield self._gone(DefectKind.MISSING_HCA, name, cables)
+            elif name == min(devices[host] & names):
+                yield self._gone(DefectKind.MISSING_HOST, host, cables)
 
-    def _gone(self, kind: DefectKind, name: str, cables: list[Pair]) -> Defect:
-        near = [one for one in cables[0] if self._host(one.node) != name and one.node != name]
+    def _gone(self, kind: DefectKind, name: str, cables: list[Pair], behind: int = 0) -> Defect:
+        ends = (one for pair in cables for one in pair)
+        near = [one for one in ends if self._host(one.node) != name and one.node != name]
         where = f"; its cable should be at {self._place(near[0])}" if near else ""
+        where += f"; {behind} adapters behind it are not either" if behind else ""
         return Defect(
             kind=kind,
             subject=subjects.node(name) if kind is DefectKind.MISSING_HOST else self._subject(name),

@@ -61,7 +61,7 @@ def find_placement(fabric: Fabric, levels: Levels) -> Placement:
     defects = (
         *_rail_defects(fabric, rails_off, leaf_of, rail_of),
         *_unit_defects(fabric, units_off, leaf_of),
-        *_missing(fabric),
+        *_missing(fabric, leaf_of, units),
     )
     return Placement(leaf_of, rail_of, units, defects)
 
@@ -233,17 +233,53 @@ def _home(fabric: Fabric, host: str, leaf_of: Mapping[str, str], off: list[str])
     )
 
 
-def _missing(fabric: Fabric) -> Iterable[Defect]:
+def _missing(
+    fabric: Fabric, leaf_of: Mapping[str, str], units: tuple[tuple[str, ...], ...]
+) -> Iterable[Defect]:
     """Adapters that a host lacks and the other hosts of its kind have."""
     devices: dict[str, set[str]] = defaultdict(set)
     for guid in fabric.compute:
         devices[fabric.hcas[guid].host].add(fabric.hcas[guid].device)
     whole = sum(found == fabric.usual for found in devices.values())
+    behind: set[tuple[str, str]] = set()
+    for hosts in _hosts_of(fabric, leaf_of, units):
+        for device in sorted(fabric.usual, key=natural):
+            if len(hosts) > 1 and not any(device in devices[one] for one in hosts):
+                behind |= {(one, device) for one in hosts}
+                yield _missing_leaf(hosts, device)
     for host, found in sorted(devices.items()):
         for device in sorted(fabric.usual - found, key=natural):
+            if (host, device) in behind:
+                continue
             yield Defect(
                 kind=DefectKind.MISSING_HCA,
                 subject=subjects.node(host, device),
                 found=f"{host} has no {device} in the fabric; {whole} of {len(devices)} hosts do",
                 remedy=f"look on {host} for its PCI device: there, it is the cable; gone, the card",
             )
+
+
+def _hosts_of(
+    fabric: Fabric, leaf_of: Mapping[str, str], units: tuple[tuple[str, ...], ...]
+) -> Iterable[list[str]]:
+    """Yield the hosts of every scalable unit, sorted; those of most of its leaves."""
+    unit_of = {leaf: number for number, unit in enumerate(units) for leaf in unit}
+    votes: dict[str, Counter[int]] = defaultdict(Counter)
+    for guid, leaf in leaf_of.items():
+        votes[fabric.hcas[guid].host][unit_of[leaf]] += 1
+    found: dict[int, list[str]] = defaultdict(list)
+    for host, counted in votes.items():
+        found[counted.most_common(1)[0][0]].append(host)
+    for _, hosts in sorted(found.items()):
+        yield sorted(hosts, key=natural)
+
+
+def _missing_leaf(hosts: list[str], device: str) -> Defect:
+    return Defect(
+        kind=DefectKind.MISSING_LEAF,
+        subject=subjects.FABRIC,
+        found=f"the {len(hosts)} hosts of a scalable unit, {hosts[0]} to {hosts[-1]}, have no"
+        f" {device} in the fabric: the leaf of that rail is missing",
+        remedy="look whether that leaf has power; then at its uplinks",
+        touches=tuple(subjects.node(one, device) for one in hosts),
+    )

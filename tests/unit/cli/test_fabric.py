@@ -7,6 +7,7 @@ import pytest
 
 from sunk.cli import app as app_module
 from sunk.cli import exits
+from tests.support.forwarding import dump, lids_of, shortest
 from tests.support.simulated_fabric import Place, eight_rail
 
 
@@ -163,3 +164,34 @@ def test_without_scipy_the_error_says_what_to_install(scan, monkeypatch, capsys)
     monkeypatch.setitem(__import__("sys").modules, "scipy.sparse", None)
     assert run("topology", scan) == exits.CONFIGURATION
     assert "hint: pip install 'sunk[fabric]'" in capsys.readouterr().err
+
+
+def dumped(folder, fabric, tables):
+    """Write the forwarding tables and return their file."""
+    file = folder / "dump_lfts.txt"
+    file.write_bytes(dump(fabric, tables))
+    return file
+
+
+def test_routes_are_figures_and_a_lost_way_fails(scan, tmp_path, capsys):
+    fabric, tables = eight_rail(), shortest(eight_rail())
+    file = dumped(tmp_path, fabric, tables)
+    assert run("topology", scan, "--routes", file, "--output", "json") == exits.OK
+    found = json.loads(capsys.readouterr().out)["routes"]
+    assert found["pairs"] == 128 * 127
+    assert found["pairs_by_switches_on_the_way"] == {"1": 128 * 7, "3": 128 * 120}
+    assert found["imbalance_by_rail"].keys() == {f"mlx5_{rail}" for rail in range(8)}
+    assert (found["not_arriving"], found["in_circles"], found["deadlock"]) == (0, 0, [])
+    del tables["su0-leaf0"][lids_of(fabric)["gpu0009 mlx5_3"]]
+    file = dumped(tmp_path, fabric, tables)
+    assert run("topology", scan, "--routes", file) == exits.FAILED_CHECK
+    said = "".join(capsys.readouterr())
+    assert "routes: 1 ways end nowhere, such as from su0-leaf0 to gpu0009 mlx5_3" in said
+
+
+def test_tables_of_another_fabric_are_refused(scan, tmp_path, capsys):
+    tables = shortest(eight_rail())
+    del tables["spine3"]
+    file = dumped(tmp_path, eight_rail(), tables)
+    assert run("topology", scan, "--routes", file) == exits.USAGE
+    assert "there is no table of 1 switches, such as spine3" in capsys.readouterr().err

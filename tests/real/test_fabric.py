@@ -1,0 +1,388 @@
+"""The real opensm and infiniband-diags on simulated fabrics: healthy, and with every fault.
+
+A healthy fabric has no finding. A fault is injected into the running subnet; it is one red line,
+with and without a plan, and whatever hangs together with it waits for that line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.verdict import Finding, Verdict
+from sunk_fabric import service
+from sunk_fabric.expected import Expected
+from sunk_fabric.parse import dump_lfts, ibnetdiscover
+from sunk_fabric.parse.link_list import IntendedLink
+from sunk_fabric.topology.audit import audit
+from sunk_fabric.topology.fabric import build
+from sunk_fabric.topology.intended import intended_of
+from sunk_fabric.topology.routes import follow
+from tests.support import ibsim
+from tests.support.eventually import eventually
+from tests.support.examples import profile
+from tests.support.fabric_collection import FABRIC, collect
+from tests.support.ibsim import Subnet
+from tests.support.simulated_fabric import (
+    Place,
+    Simulated,
+    eight_rail,
+    three_level,
+    two_level,
+    with_aggregation,
+)
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+ASKED = ("ib", "sharp.an", "evidence")
+Red = tuple[str, str]
+"""Check and subject of a FAIL."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A fabric with the places that faults are done to: two leaves, two switches above them."""
+
+    make: Callable[[], Simulated]
+    leaf: str
+    other_leaf: str
+    spine: str
+    other_spine: str
+
+
+SCENES = {
+    "two": Scene(lambda: two_level(8, 2, 8), "leaf1", "leaf2", "spine0", "spine1"),
+    "rail": Scene(lambda: eight_rail(2, 32, 16), "su1-leaf3", "su1-leaf4", "spine0", "spine1"),
+    "three": Scene(three_level, "su1-leaf3", "su1-leaf4", "su1-spine0", "su1-spine1"),
+}
+
+
+@cache
+def made_of(scene: str) -> Simulated:
+    return SCENES[scene].make()
+
+
+@cache
+def plan_of(scene: str) -> tuple[IntendedLink, ...]:
+    return intended_of(build(ibnetdiscover.parse(made_of(scene).text()).value))
+
+
+def first_host(made: Simulated) -> str:
+    return min(one for one in made.guids if made.is_host(one))
+
+
+def asking(made: Simulated) -> str:
+    """Return the adapter that asks: another than the manager's, at no switch that a fault is at."""
+    return sorted(one for one in made.guids if made.is_host(one))[4]
+
+
+def host_ports(made: Simulated, leaf: str) -> list[Place]:
+    return [
+        one for one in sorted(made.peers) if one.node == leaf and made.is_host(made.peers[one].node)
+    ]
+
+
+def unlink(made: Simulated, place: Place) -> str:
+    return f'Unlink "{made.node_id(place.node)}"[{place.port}]'
+
+
+def link(made: Simulated, one: Place, other: Place) -> str:
+    ends = (f'"{made.node_id(end.node)}"[{end.port}]' for end in (one, other))
+    return f"Link {' '.join(ends)}"
+
+
+def swap(subnet: Subnet, one: Place, other: Place) -> None:
+    made = subnet.made
+    far, further = made.peers[one], made.peers[other]
+    subnet.console(unlink(made, one), unlink(made, other))
+    subnet.console(link(made, one, further), link(made, other, far))
+
+
+def swept(subnet: Subnet, inject: Callable[[], None]) -> None:
+    """Inject what the manager notices by itself, and wait until it has routed anew."""
+    before = subnet.managers["sm"].sweeps()
+    inject()
+    subnet.swept("sm", before)
+
+
+def pull_cable(subnet: Subnet, scene: Scene) -> None:
+    place = host_ports(subnet.made, scene.leaf)[2]
+    swept(subnet, lambda: subnet.console(unlink(subnet.made, place)))
+
+
+def pull_uplink(subnet: Subnet, scene: Scene) -> None:
+    place = subnet.made.cables(scene.leaf, scene.spine)[0]
+    swept(subnet, lambda: subnet.console(unlink(subnet.made, place)))
+
+
+def swap_hosts(subnet: Subnet, scene: Scene) -> None:
+    one, other = (host_ports(subnet.made, leaf)[2] for leaf in (scene.leaf, scene.other_leaf))
+    swept(subnet, lambda: swap(subnet, one, other))
+
+
+def swap_uplinks(subnet: Subnet, scene: Scene) -> None:
+    one = subnet.made.cables(scene.leaf, scene.spine)[0]
+    other = subnet.made.cables(scene.other_leaf, scene.other_spine)[0]
+    swept(subnet, lambda: swap(subnet, one, other))
+
+
+def kill_spine(subnet: Subnet, scene: Scene) -> None:
+    name = subnet.made.node_id(scene.spine)
+    swept(subnet, lambda: subnet.console(f'Clear "{name}"'))
+
+
+def kill_leaf(subnet: Subnet, scene: Scene) -> None:
+    name = subnet.made.node_id(scene.leaf)
+    swept(subnet, lambda: subnet.console(f'Clear "{name}"'))
+
+
+def narrow(subnet: Subnet, scene: Scene) -> None:
+    degrade(subnet, "width", "1")
+
+
+def slow_down(subnet: Subnet, scene: Scene) -> None:
+    degrade(subnet, "espeed", "2")
+
+
+def degrade(subnet: Subnet, what: str, value: str) -> None:
+    """Train the first uplink of the first host's leaf down, as a bad cable would."""
+    first = first_host(subnet.made)
+    leaf = subnet.made.peers[Place(first, 1)]
+    up = len(host_ports(subnet.made, leaf.node)) + 1
+    done = subnet.run("ibportstate", "-D", f"0,{leaf.port}", str(up), what, value, host=first)
+    assert done.returncode == 0, done
+
+
+def count_errors(subnet: Subnet, scene: Scene) -> None:
+    place = subnet.made.cables(scene.leaf, scene.spine)[0]
+    port = f'PerformanceSet "{subnet.made.node_id(place.node)}"[{place.port}]'
+    subnet.console(
+        f"{port} PortCounters.SymbolErrorCounter=12", f"{port} PortCounters.LinkDownedCounter=2"
+    )
+
+
+def lose_manager(subnet: Subnet, scene: Scene) -> None:
+    subnet.end("sm")
+
+
+def other_engine(subnet: Subnet, scene: Scene) -> None:
+    subnet.end("sm")
+    subnet.manage("sm", first_host(subnet.made), "-R", "minhop")
+
+
+def clone_guid(subnet: Subnet, scene: Scene) -> None:
+    """Put a card into a host that has the GUID of another's."""
+    place = host_ports(subnet.made, scene.leaf)[2]
+    name = subnet.made.node_id(subnet.made.peers[place].node)
+    other = subnet.made.guids[subnet.made.peers[host_ports(subnet.made, scene.other_leaf)[2]].node]
+    subnet.console(f'Guid "{name}" 0x{other:x}', f'Guid "{name}"[1] 0x{other + 1:x}')
+    subnet.console(unlink(subnet.made, place), f'ReLink "{name}"[1]')
+    manager = subnet.managers["sm"]
+    eventually(lambda: "ERR 0D01" in manager.log, 10, what="the manager to meet the GUID twice")
+
+
+UNIFORM, DEGRADED = "ib.topology.uniform", "ib.link.degraded"
+FAULTS: dict[Callable[[Subnet, Scene], None], dict[str, tuple[Red | None, Red | None]]] = {
+    # scene -> the only FAIL without a plan, and with one
+    pull_cable: {
+        "two": (None, ("ib.nodes.complete", "node/node0010")),
+        "rail": (("ib.topology.rails", "node/gpu0034/mlx5_3"),) * 2,
+        "three": (("ib.topology.rails", "node/gpu0018/mlx5_3"),) * 2,
+    },
+    pull_uplink: {
+        "two": ((UNIFORM, "switch/leaf1"),) * 2,
+        "rail": ((UNIFORM, "switch/su1-leaf3"),) * 2,
+        "three": ((UNIFORM, "switch/su1-leaf3"),) * 2,
+    },
+    swap_hosts: {
+        "two": (None, None),  # two hosts that exchanged their names: a WARN
+        "rail": (("ib.topology.rails", "node/gpu0034/mlx5_3"),) * 2,
+        "three": (("ib.topology.rails", "node/gpu0018/mlx5_3"),) * 2,
+    },
+    swap_uplinks: {
+        "two": ((UNIFORM, "switch/leaf1"),) * 2,
+        "rail": ((UNIFORM, "switch/su1-leaf3"),) * 2,
+        "three": ((UNIFORM, "switch/su1-leaf3"),) * 2,
+    },
+    kill_spine: {
+        "two": (("ib.topology.nonblocking", "fabric"), ("ib.switches.complete", "switch/spine0")),
+        "rail": (("ib.topology.nonblocking", "fabric"), ("ib.switches.complete", "switch/spine0")),
+        "three": (
+            ("ib.topology.nonblocking", "fabric"),
+            ("ib.switches.complete", "switch/su1-spine0"),
+        ),
+    },
+    kill_leaf: {
+        "two": (None, ("ib.switches.complete", "switch/leaf1")),
+        "rail": (("ib.topology.rails", "fabric"), ("ib.switches.complete", "switch/su1-leaf3")),
+        "three": (("ib.topology.rails", "fabric"), ("ib.switches.complete", "switch/su1-leaf3")),
+    },
+    narrow: {
+        "two": ((DEGRADED, "switch/leaf0"),) * 2,
+        "rail": ((DEGRADED, "switch/su0-leaf0"),) * 2,
+        "three": ((DEGRADED, "switch/su0-leaf0"),) * 2,
+    },
+    slow_down: {
+        "two": ((DEGRADED, "switch/leaf0"),) * 2,
+        "rail": ((DEGRADED, "switch/su0-leaf0"),) * 2,
+        "three": ((DEGRADED, "switch/su0-leaf0"),) * 2,
+    },
+    count_errors: {
+        "two": (("ib.counters.fabric", "switch/leaf1/9"),) * 2,
+        "rail": (("ib.counters.fabric", "switch/su1-leaf3/33"),) * 2,
+        "three": (("ib.counters.fabric", "switch/su1-leaf3/17"),) * 2,
+    },
+    lose_manager: dict.fromkeys(SCENES, (("ib.sm.master", "fabric"),) * 2),
+    other_engine: dict.fromkeys(SCENES, (("ib.sm.routing", "fabric"),) * 2),
+    clone_guid: {
+        "two": (("ib.guid.unique", "guid/a088c203000001d0"),) * 2,
+        "rail": (("ib.guid.unique", "guid/a088c20300001250"),) * 2,
+        "three": (("ib.guid.unique", "guid/a088c20300000ed0"),) * 2,
+    },
+}
+SAMPLE = {"two": tuple(FAULTS), "rail": (kill_leaf, swap_hosts), "three": ()}
+"""What every run tries; the nights try all. The three-level fabric is healthy in every run."""
+CASES = [
+    pytest.param(scene, fault, id=f"{scene}-{fault.__name__}")
+    for scene in SCENES
+    for fault in (FAULTS if profile() == "nightly" else SAMPLE[scene])
+]
+
+
+def found_in(folder: Path, plan: tuple[IntendedLink, ...] | None) -> list[Finding]:
+    expected = Expected(routing_engine="ftree")
+    findings = service.check(folder, expected, plan, ASKED)
+    return [one for one in findings if one.found != NOT_IMPLEMENTED]
+
+
+def of(verdict: Verdict, findings: list[Finding]) -> set[Red]:
+    return {(one.check, one.subject) for one in findings if one.verdict is verdict}
+
+
+NO_TABLES = tuple(one for one in FABRIC if one != ("dump_lfts",))
+"""The three-level fabric ends at LID 1216, which dump_lfts leaves out; opensm's dump has it."""
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_healthy_fabric_has_no_finding(fabric_rootfs: Path, tmp_path: Path, scene: str):
+    made = made_of(scene)
+    three = scene == "three"
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made), "-R", "ftree", *(("-D", "0x43") if three else ()))
+        folder = collect(
+            subnet,
+            asking(made),
+            tmp_path / "collected",
+            commands=NO_TABLES if three else FABRIC,
+            adapters=[asking(made)],
+        )
+        scan = subnet.run("ibnetdiscover", host=asking(made)).stdout
+    findings = found_in(folder, plan_of(scene))
+    alone = {("ib.sm.standby", "fabric")}
+    assert {(one.check, one.subject) for one in findings if one.verdict is not Verdict.PASS} - {
+        ("sharp.an.count", "fabric")
+    } == alone
+    scanned = tmp_path / "scan.txt"
+    scanned.write_bytes(scan)
+    rebuilt = service.topology(scanned, plan_of(scene))
+    assert (rebuilt.defects, rebuilt.notes) == ((), ())
+
+
+@pytest.mark.parametrize(("scene", "fault"), CASES)
+def test_fault_is_one_red_line(fabric_rootfs: Path, tmp_path: Path, scene: str, fault):
+    made = made_of(scene)
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made), "-R", "ftree")
+        fault(subnet, SCENES[scene])
+        folder = collect(subnet, asking(made), tmp_path / "collected")
+    for plan, red in zip((None, plan_of(scene)), FAULTS[fault][scene], strict=True):
+        findings = found_in(folder, plan)
+        assert of(Verdict.FAIL, findings) == ({red} if red else set())
+        blocked = [one for one in findings if one.verdict is Verdict.BLOCKED]
+        assert {name for one in blocked for name in one.blocked_by} <= ({red[0]} if red else set())
+
+
+def test_aggregation_node_without_a_link_is_named(fabric_rootfs: Path, tmp_path: Path):
+    made = with_aggregation(two_level(4, 2, 8))
+    inside = made.peers[Place("leaf2 aggregation", 1)]
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made))
+        whole = collect(subnet, asking(made), tmp_path / "whole")
+        swept(subnet, lambda: subnet.console(unlink(made, inside)))
+        broken = collect(subnet, asking(made), tmp_path / "broken")
+    for folder, verdict, words in (
+        (whole, Verdict.PASS, "6 aggregation nodes, 6 switches"),
+        (broken, Verdict.FAIL, "5 aggregation nodes, 6 switches; none at leaf2"),
+    ):
+        findings = service.check(folder, Expected(sharp=True), None, ["sharp.an", "ib.topology"])
+        (found,) = [one for one in findings if one.check == "sharp.an.count"]
+        assert (found.verdict, found.found) == (verdict, words)
+        assert of(Verdict.FAIL, list(findings)) <= {("sharp.an.count", "fabric")}
+
+
+def test_ibdmchk_follows_the_routes_to_the_same_end(fabric_rootfs: Path, tmp_path: Path):
+    """Another program, written by others, counts the same pairs at the same distances."""
+    made = made_of("two")
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        manager = subnet.manage("sm", first_host(made), "-R", "ftree", "-D", "0x43")
+        files = (("-s", "subnet.lst"), ("-f", "fdbs"), ("-m", "mcfdbs"))
+        words = [
+            word for flag, name in files for word in (flag, f"{ibsim.SHARED}/sm/opensm.{name}")
+        ]
+        words[1] = f"{ibsim.SHARED}/sm/opensm-subnet.lst"
+        said = subnet.run("ibdmchk", *words, host="").stdout.decode()
+        scan = ibnetdiscover.parse(subnet.run("ibnetdiscover", host=asking(made)).stdout).value
+        tables = dump_lfts.parse((manager.folder / "opensm-lfts.dump").read_bytes()).value
+    found = audit(scan)
+    routes = follow(scan, found.fabric, found.levels, tables)
+    part = said[said.index("LFT ROUTE HOP HISTOGRAM") :]
+    rows = re.findall(
+        r"^ +(\d+)   (\d+)$", part[: part.index("-I-")].partition("SWITCH OUT")[0], re.M
+    )
+    # It counts cables from adapter to adapter; we count switches.
+    assert {int(hops) - 1: int(pairs) for hops, pairs in rows} == routes.hops
+    assert f"-I- Scanned:{routes.pairs} CA to CA paths" in said
+    assert ("no credit loops found" in said, routes.deadlock) == (True, ())
+
+
+def test_standby_is_seen_and_takes_over(fabric_rootfs: Path, tmp_path: Path):
+    """Two managers are what a site wants: one rules, one waits, and rules when the first dies."""
+    made = made_of("two")
+    quick = tmp_path / "quick.conf"
+    quick.write_text("sminfo_polling_timeout 200\npolling_retry_number 2\nrouting_engine ftree\n")
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made), "-R", "ftree", "-p", "3")
+        waiting = subnet.manage("standby", "node0020 mlx5_0", "-F", f"{ibsim.SHARED}/quick.conf")
+        place = host_ports(made, "leaf7")[0]
+        swept(subnet, lambda: subnet.console(unlink(made, place)))  # it asks the other's state
+        both = collect(subnet, asking(made), tmp_path / "both")
+        subnet.end("sm")
+        eventually(lambda: "SUBNET UP" in waiting.log, 10, what="the standby to rule")
+        after = collect(subnet, asking(made), tmp_path / "after")
+    findings = {one.check: one for one in found_in(both, None)}
+    assert (findings["ib.sm.standby"].verdict, findings["ib.sm.master"].verdict) == ("PASS", "PASS")
+    assert "2 managers, standby at lid" in findings["ib.sm.standby"].found
+    assert findings["ib.sm.routing"].found == "ftree routes, ftree declared"
+    later = {one.check: one for one in found_in(after, None)}
+    assert (later["ib.sm.standby"].verdict, later["ib.sm.master"].verdict) == ("WARN", "PASS")
+    assert later["ib.sm.master"].found != findings["ib.sm.master"].found
+
+
+@pytest.mark.parametrize("rate", ["4xSDR", "4xQDR", "4xFDR", "4xEDR", "4xHDR", "4xNDR"])
+def test_rates_of_every_generation_come_back(fabric_rootfs: Path, tmp_path: Path, rate: str):
+    made = two_level(leaves=2, spines=1, hosts_per_leaf=2)
+    made.rate = rate
+    with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
+        subnet.manage("sm", first_host(made))
+        text = subnet.run("ibnetdiscover", host=first_host(made)).stdout
+    scan = ibnetdiscover.parse(text)
+    rates = {
+        f"{one.rate.width}x{one.rate.generation}" for node in scan.value.nodes for one in node.ports
+    }
+    assert (scan.trouble, rates) == ("", {rate})

@@ -1,0 +1,175 @@
+"""Checks on what managers and their logs say, and on whole switches that are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from sunk.assess.verdict import Verdict
+from sunk_fabric import service
+from sunk_fabric.expected import Expected
+from sunk_fabric.parse import iblinkinfo, ibnetdiscover
+from sunk_fabric.topology.audit import audit
+from sunk_fabric.topology.defect import DefectKind
+from sunk_fabric.topology.fabric import build
+from sunk_fabric.topology.intended import compare, intended_of
+from tests.support.fabric_texts import fixtures
+from tests.support.simulated_fabric import Simulated, eight_rail, two_level
+
+
+def text(format_name: str, name: str) -> bytes:
+    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
+    return one.content
+
+
+def asked(folder, files, only, expected=None, intended=None):
+    """Return (check, verdict, subject) of what `only` names, and what was found."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    found = service.check(folder, expected, intended, [only])
+    return [(one.verdict, one.subject, one.found) for one in found if one.check == only]
+
+
+def plan_of(fabric: Simulated):
+    return intended_of(build(ibnetdiscover.parse(fabric.text()).value))
+
+
+ALIVE = text("sminfo", "master").replace(b"1303", b"1309")
+MANAGERS = {"sminfo.txt": text("sminfo", "master") + ALIVE}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "verdict", "words"),
+    [
+        ("managers", b"", b"", Verdict.PASS, "2 managers, standby at lid 9"),
+        ("managers", b"SMState...............2", b"SMState...............1", Verdict.WARN, "none"),
+        ("path", b"", b"", Verdict.UNKNOWN, "found nothing to judge"),
+    ],
+)
+def test_standby_is_one_that_the_administrator_tells_of(tmp_path, name, old, new, verdict, words):
+    files = {**MANAGERS, "saquery.txt": text("saquery", name).replace(old, new)}
+    ((got, _, found),) = asked(tmp_path, files, "ib.sm.standby")
+    assert (got, found.endswith(words)) == (verdict, True)
+
+
+def test_without_a_manager_the_question_for_a_standby_waits(tmp_path):
+    files = {"sminfo.txt": text("sminfo", "silence"), "saquery.txt": text("saquery", "managers")}
+    assert [one[0] for one in asked(tmp_path, files, "ib.sm.standby")] == [Verdict.BLOCKED]
+    assert asked(tmp_path, files, "ib.sm.master") == [
+        (Verdict.FAIL, "fabric", "nobody answers as subnet manager")
+    ]
+
+
+def test_log_of_a_standby_does_not_judge_the_routing(tmp_path):
+    files = {
+        **MANAGERS,
+        "opensm_log.one.txt": text("opensm_log", "updn-fell-back"),
+        "opensm_log.two.txt": text("opensm_log", "standby"),
+    }
+    found = asked(tmp_path, files, "ib.sm.routing", Expected(routing_engine="minhop"))
+    assert found == [(Verdict.PASS, "fabric", "minhop routes, minhop declared")]
+    del files["opensm_log.one.txt"]
+    (tmp_path / "opensm_log.one.txt").unlink()
+    found = asked(tmp_path, files, "ib.sm.routing", Expected(routing_engine="minhop"))
+    assert [one[0] for one in found] == [Verdict.UNKNOWN]
+
+
+def test_guid_that_the_manager_met_twice_fails_where_the_scan_shows_one(tmp_path):
+    fabric = two_level(leaves=2, spines=1, hosts_per_leaf=2)
+    files = {
+        "ibnetdiscover.txt": fabric.text(),
+        "opensm_log.txt": text("opensm_log", "cloned-guid"),
+    }
+    assert asked(tmp_path, files, "ib.guid.unique") == [
+        (
+            Verdict.FAIL,
+            "guid/a088c20300000060",
+            "opensm met the GUID a088c20300000060 behind leaf1 port 1 and behind leaf1 port 2",
+        )
+    ]
+
+
+def test_manager_that_came_up_again_has_met_no_guid_twice(tmp_path):
+    up = text("opensm_log", "updn-fell-back").splitlines(keepends=True)[-2:]
+    assert any(b"SUBNET UP" in one for one in up)
+    log = text("opensm_log", "cloned-guid") + b"".join(up)
+    files = {"ibnetdiscover.txt": two_level(2, 1, 2).text(), "opensm_log.txt": log}
+    assert [one[0] for one in asked(tmp_path, files, "ib.guid.unique")] == [Verdict.PASS]
+
+
+def test_port_whose_peer_cannot_be_asked_is_read_without_one():
+    found = iblinkinfo.parse(text("iblinkinfo", "cloned-guid"))
+    alone = [one for one in found.value if one.state == "Active" and one.peer_lid is None]
+    assert (found.trouble, [(one.description, one.port) for one in alone]) == ("", [("leaf1", 1)])
+
+
+@pytest.mark.parametrize(
+    ("counter", "value", "verdict"),
+    [
+        (b"PortXmitDiscards", b"100", Verdict.WARN),
+        (b"PortXmitDiscards", b"101", Verdict.FAIL),
+        (b"PortRcvErrors", b"10", Verdict.WARN),
+        (b"PortRcvErrors", b"11", Verdict.FAIL),
+        (b"LinkDownedCounter", b"1", Verdict.FAIL),
+    ],
+)
+def test_few_discards_are_a_warning_and_many_fail(tmp_path, counter, value, verdict):
+    errors = text("ibqueryerrors", "simulated-errors")
+    both = b"[SymbolErrorCounter == 12] [LinkDownedCounter == 2] [PortXmitDiscards == 1]"
+    assert both in errors
+    changed = errors.replace(both, b"[" + counter + b" == " + value + b"]")
+    found = asked(tmp_path, {"ibqueryerrors.txt": changed}, "ib.counters.fabric")
+    assert [one[0] for one in found] == [verdict]
+
+
+# --- whole switches
+
+
+def without(fabric: Simulated, switch: str) -> Simulated:
+    """Take a switch away, and adapters that nothing connects any more."""
+    behind = [far.node for place, far in fabric.peers.items() if place.node == switch]
+    fabric.remove(switch)
+    for name in behind:
+        if name in fabric.guids and not any(place.node == name for place in fabric.peers):
+            fabric.remove(name)
+    return fabric
+
+
+def test_missing_leaf_of_a_unit_is_one_defect_and_not_one_for_each_host():
+    fabric = without(eight_rail(units=2), "su1-leaf3")
+    found = audit(ibnetdiscover.parse(fabric.text()).value)
+    assert [(one.kind, one.subject) for one in found.defects] == [
+        (DefectKind.MISSING_LEAF, "fabric")
+    ]
+    assert "gpu0008 to gpu0015, have no mlx5_3 in the fabric" in found.defects[0].found
+
+
+def test_plan_names_the_missing_leaf_with_what_hangs_at_it(tmp_path):
+    plan = plan_of(eight_rail(units=2))
+    fabric = without(eight_rail(units=2), "su1-leaf3")
+    files = {"ibnetdiscover.txt": fabric.text()}
+    ((verdict, subject, words),) = asked(tmp_path, files, "ib.switches.complete", None, plan)
+    assert (verdict, subject) == (Verdict.FAIL, "switch/su1-leaf3")
+    assert words.endswith("8 adapters behind it are not either")
+    for name in ("ib.nodes.complete", "ib.topology.rails", "ib.topology.intended"):
+        assert [one[0] for one in asked(tmp_path, files, name, None, plan)] == [Verdict.PASS]
+
+
+def test_host_behind_a_missing_leaf_hides_no_host_that_is_missing_elsewhere():
+    fabric = without(two_level(), "leaf1")
+    fabric.remove("node0003 mlx5_0")
+    built = build(ibnetdiscover.parse(fabric.text()).value)
+    assert [(one.kind, one.subject) for one in compare(built, plan_of(two_level()))] == [
+        (DefectKind.MISSING_HOST, "node/node0003"),
+        (DefectKind.MISSING_SWITCH, "switch/leaf1"),
+    ]
+
+
+def test_spine_that_is_gone_is_one_line_and_a_plan_names_it(tmp_path):
+    fabric = without(eight_rail(), "spine1")
+    files = {"ibnetdiscover.txt": fabric.text()}
+    ((verdict, subject, words),) = asked(tmp_path, files, "ib.topology.nonblocking")
+    assert (verdict, subject) == (Verdict.FAIL, "fabric")
+    assert words.startswith("all 16 switches of level 1 from su0-leaf0, su0-leaf1 on have")
+    plan = plan_of(eight_rail())
+    ((verdict, _, _),) = asked(tmp_path, files, "ib.topology.nonblocking", None, plan)
+    assert verdict is Verdict.BLOCKED
