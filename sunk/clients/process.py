@@ -7,7 +7,6 @@ image builds and the tests; the job toolkit reaches `sbatch` through it on a log
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
 import time
@@ -17,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sunk.clients.shells import Heard
-from sunk.errors import CommandError, EnvironmentFault, Unreachable, clip
+from sunk.errors import CommandError, EnvironmentFault, clip
 
 TAIL_LINES = 12
 """Lines of a failed program's output that go into the error: enough for a cause, not a flood."""
@@ -28,7 +26,6 @@ SPACE_HINT = "free some space (df shows which file system is full), then run the
 _NO_SPACE = "No space left on device"
 TICK_SECONDS = 0.3
 """How often `while_running` is called."""
-_CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +222,25 @@ def launch(argv: Sequence[str | Path], *, output: Path, errors: Path) -> Running
     return Running(child, words, output, errors)
 
 
+def piped(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program with pipes to its three streams, in a session of its own.
+
+    Raises:
+        EnvironmentFault: the program does not exist.
+    """
+    words = tuple(argv)
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise _unstartable(words, exc, None) from exc
+
+
 def replace(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
     """Replace this process by another program (for commands like `sunk local kubectl`).
 
@@ -334,77 +350,3 @@ def _unstartable(words: tuple[str, ...], cause: OSError, cwd: Path | None) -> En
 
 def _brief(words: tuple[str, ...]) -> str:
     return clip(" ".join(words), 120)
-
-
-class Conversation:
-    """A program that is talked to through pipes; a `sunk.clients.shells.Shell` when it is one.
-
-    Args:
-        argv: program and arguments.
-
-    Raises:
-        EnvironmentFault: the program does not exist.
-    """
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._words = tuple(argv)
-        try:
-            # A session of its own: closing it ends what the program started too.
-            self._child = subprocess.Popen(
-                self._words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise _unstartable(self._words, exc, None) from exc
-        self._ready = selectors.DefaultSelector()
-        for pipe in (self._child.stdout, self._child.stderr):
-            assert pipe is not None
-            self._ready.register(pipe, selectors.EVENT_READ)
-
-    def send(self, text: bytes) -> None:
-        """Write to the program's standard input.
-
-        Raises:
-            Unreachable: it is gone.
-        """
-        assert self._child.stdin is not None
-        try:
-            self._child.stdin.write(text)
-            self._child.stdin.flush()
-        except (OSError, ValueError) as exc:
-            raise self._gone() from exc
-
-    def receive(self, within_seconds: float) -> Heard:
-        """Return what the program said, as soon as there is some.
-
-        Raises:
-            Unreachable: it is gone, and all that it said was returned.
-        """
-        if not self._ready.get_map():
-            raise self._gone()
-        said = {self._child.stdout: b"", self._child.stderr: b""}
-        for key, _ in self._ready.select(max(0.0, within_seconds)):
-            content = os.read(key.fd, _CHUNK_BYTES)
-            if not content:
-                self._ready.unregister(key.fileobj)
-            said[key.fileobj] = content  # type: ignore[index] # one of the two pipes
-        return Heard(said[self._child.stdout], said[self._child.stderr])
-
-    def close(self) -> None:
-        """Kill the program and what it started; safe to call twice."""
-        if self._child.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
-        self._ready.close()
-        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
-
-    def _gone(self) -> Unreachable:
-        return Unreachable(f"talk to {self._words[0]}: it ended", system="process")

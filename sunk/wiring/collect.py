@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from sunk.clients.conversation import Conversation
 from sunk.clients.kube.protocol import Kube
-from sunk.clients.process import Conversation
 from sunk.clients.ssh_config import Logins, Overrides
 from sunk.clients.ssh_shells import SshShells
 from sunk.errors import InputError

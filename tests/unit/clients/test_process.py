@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sunk.clients import process
+from sunk.clients.conversation import Conversation
 from sunk.errors import CommandError, EnvironmentFault, Unreachable
 from tests.support.eventually import eventually
 
@@ -67,7 +68,7 @@ def test_program_that_does_not_end_is_killed_and_said(tmp_path):
 
 
 def test_a_program_is_talked_to_until_it_ends():
-    talk = process.Conversation(["sh"])
+    talk = Conversation(["sh"])
     talk.send(b"echo out; echo err >&2; exit\n")
     out, err = b"", b""
     with pytest.raises(Unreachable, match="talk to sh: it ended"):
@@ -81,7 +82,7 @@ def test_a_program_is_talked_to_until_it_ends():
 
 
 def test_closing_a_talk_ends_what_the_program_started():
-    talk = process.Conversation(["sh"])
+    talk = Conversation(["sh"])
     talk.send(b"sleep 1000 & echo $!\n")
     child = int(talk.receive(SECONDS).out)
     talk.close()
@@ -99,7 +100,7 @@ def state_of(pid: int) -> str:
 
 def test_a_missing_program_cannot_be_talked_to():
     with pytest.raises(EnvironmentFault, match="no such program"):
-        process.Conversation(["no-such-program"])
+        Conversation(["no-such-program"])
 
 
 def launched(tmp_path, *words):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunk.clients.process import Conversation as LocalShell
+from sunk.clients.conversation import Conversation as LocalShell
 from sunk_fabric.collect.conversation import Conversation, Limits
 from sunk_fabric.collect.questions import Question
 from sunk_fabric.collect.script import Framed, ask, hello

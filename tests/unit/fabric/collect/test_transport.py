@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from sunk.clients.process import Conversation
+from sunk.clients.conversation import Conversation
 from sunk.clients.ssh_config import Logins
 from sunk.clients.ssh_shells import SshShells
 from sunk.errors import ConfigError, EnvironmentFault, NotReached
