@@ -6,6 +6,7 @@
     ├─ ConfigError            a wrong or missing setting; names the key and where it came from
     ├─ InputError             text somebody wrote: hostlist, quantity, manifest
     ├─ EnvironmentFault       this machine lacks something: root, a program, space
+    ├─ Interrupted            somebody ended it; what is there is kept
     ├─ JobEnded               a job ended without the result that it was to give
     ├─ CommandError           a program we started failed: argv, exit status, last lines
     └─ RemoteError            another system answered badly or not at all
@@ -85,6 +86,10 @@ class JobEnded(SunkError):
         super().__init__(message, hint=hint)
         self.state = state
         self.exit_code = exit_code
+
+
+class Interrupted(SunkError):
+    """Somebody ended the work; what is there is kept, and the hint says how to go on."""
 
 
 class RemoteError(SunkError):

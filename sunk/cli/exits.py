@@ -7,6 +7,7 @@ from sunk.errors import (
     ConfigError,
     EnvironmentFault,
     InputError,
+    Interrupted,
     RemoteError,
     SunkError,
 )
@@ -30,5 +31,7 @@ def code_for(error: SunkError) -> int:
             return CONFIGURATION
         case CommandError() | RemoteError():
             return REMOTE_SYSTEM
+        case Interrupted():
+            return INTERRUPTED
         case _:
             return FAILED_CHECK

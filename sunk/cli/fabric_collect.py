@@ -17,7 +17,7 @@ from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.places import ContextOption
 from sunk.cli.progress import reporting
-from sunk.errors import InputError
+from sunk.errors import InputError, Interrupted
 from sunk.model.reach import Over
 
 if TYPE_CHECKING:
@@ -215,8 +215,10 @@ def collect(
         service.pack(folder, archive)
     _tell(made, output)
     if made.record.interrupted:
-        say(f"interrupted; go on with: sunk fabric collect {folder} --resume")
-        raise typer.Exit(exits.INTERRUPTED)
+        raise Interrupted(
+            f"collect into {folder}: interrupted; what is there is kept",
+            hint=f"sunk fabric collect {folder} --resume",
+        )
     raise typer.Exit(exits.OK if made.record.whole else exits.REMOTE_SYSTEM)
 
 

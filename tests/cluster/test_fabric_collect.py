@@ -68,11 +68,11 @@ def items(kept):
 def test_a_daemon_set_asks_the_nodes_themselves_and_is_gone_after(site, collect, namespace):
     pod = site.kube.list(POD, site.namespace, WORKERS)[0]
     image = pod["spec"]["containers"][0]["image"]
-    code, told, texts = collect("--namespace", namespace, "--image", image, "--any-name")
+    code, told, texts = collect("--namespace", namespace, "--image", image)
     assert code == 0
     for one in told["hosts"]:
         assert one["over"].startswith(f"DaemonSet {namespace}/sunk-collect-")
-        assert texts[one["host"], "uname"].evidence.exit_code == 0
+        assert texts[one["host"], "uname"].output.split()[1].decode() == one["host"]
     name = told["hosts"][0]["over"].rpartition("/")[2]
     with pytest.raises(NotFound):
         site.kube.get(DAEMON_SET, name, namespace)

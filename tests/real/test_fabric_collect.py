@@ -140,7 +140,8 @@ def test_what_was_there_when_it_was_stopped_stays_and_the_rest_is_taken_later(
         assert (folder / JOURNAL).exists()
     else:
         assert started.returncode == 130, said
-        assert f"go on with: sunk fabric collect {folder} --resume" in said
+        assert f"hint: sunk fabric collect {folder} --resume" in said
+        assert "run the same command again" not in said
         assert unpack(evidence_files.read(folder)).faults == ()
     before = {one.name for one in (folder / "raw").glob("*.out")}
     again = subprocess.run(
