@@ -84,11 +84,11 @@ class Facts:
         readings: tuple[Reading[TestRecord], ...] = self.readings.get("active_test", ())
         outputs = {one.evidence: (one.exit_code, one.parsed) for one in self.every}
         own = tuple(
-            Tested(one.parsed.value, one.evidence, outputs) for one in readings if one.parsed.sound
+            Tested(one.parsed.value, one.evidence, outputs) for one in readings if _ended_well(one)
         )
         others: tuple[Reading[Measured], ...] = self.readings.get("collectives", ())
         matrices = (
-            tested_matrix(one.parsed.value, one.evidence) for one in others if one.parsed.sound
+            tested_matrix(one.parsed.value, one.evidence) for one in others if _ended_well(one)
         )
         return (*own, *(one for one in matrices if one is not None))
 
@@ -98,6 +98,10 @@ class Facts:
         if self.scan is None or not self.scan.parsed.sound:
             return None
         return audit(self.scan.parsed.value)
+
+
+def _ended_well(reading: Reading[Any]) -> bool:
+    return reading.parsed.sound and reading.exit_code in {None, 0}
 
 
 def gathered(readings: Iterable[Reading[Any]]) -> dict[str, tuple[Reading[Any], ...]]:
