@@ -91,11 +91,11 @@ class Facts:
         readings: tuple[Reading[TestRecord], ...] = self.readings.get("active_test", ())
         outputs = {one.evidence: (one.exit_code, one.parsed) for one in self.every}
         own = tuple(
-            Tested(one.parsed.value, one.evidence, outputs) for one in readings if one.parsed.sound
+            Tested(one.parsed.value, one.evidence, outputs) for one in readings if _ended_well(one)
         )
         others: tuple[Reading[Measured], ...] = self.readings.get("collectives", ())
         matrices = (
-            tested_matrix(one.parsed.value, one.evidence) for one in others if one.parsed.sound
+            tested_matrix(one.parsed.value, one.evidence) for one in others if _ended_well(one)
         )
         return (*own, *(one for one in matrices if one is not None))
 
@@ -126,6 +126,10 @@ class Facts:
         every = {one.guid: one for reading in self.tables for one in reading.parsed.value}
         fabric, levels = self.audit.fabric, self.audit.levels
         return follow(self.scan.parsed.value, fabric, levels, tuple(every.values()))
+
+
+def _ended_well(reading: Reading[Any]) -> bool:
+    return reading.parsed.sound and reading.exit_code in {None, 0}
 
 
 def gathered(readings: Iterable[Reading[Any]]) -> dict[str, tuple[Reading[Any], ...]]:

@@ -68,6 +68,9 @@ def _sample(attempt: Attempt, outputs: Mapping[str, tuple[int | None, Parsed[Any
 def _measured(made: Sample, code: int | None, parsed: Parsed[Any]) -> Sample:
     value = parsed.value
     if isinstance(value, pair.Transfer) and parsed.sound:
+        if not value.failed and code not in {None, 0}:
+            words = f"it ended with exit code {code} after its figures"
+            return replace(made, gone=Gone.BROKEN, trouble=words)
         return _of_pair(made, value)
     if trouble := _trouble(value, code, parsed):
         return replace(made, gone=trouble[0], trouble=trouble[1])

@@ -18,7 +18,7 @@ CHECKS: tuple[Check, ...] = (
         reads=_READS,
         rule="a transfer that was not made, or whose output cannot be trusted, is UNKNOWN",
         remedy="see what the transfers say; run the test again",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         owner=Domain.RUNTIME,
     ),
     _row(
@@ -28,7 +28,7 @@ CHECKS: tuple[Check, ...] = (
         reads=_READS,
         rule="a program that would not end is FAIL; a host that could not be asked is UNKNOWN",
         remedy="end it by hand; servers end by themselves when their time is over",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         owner=Domain.HOST,
     ),
     _row(
@@ -39,7 +39,7 @@ CHECKS: tuple[Check, ...] = (
         rule="a figure without the device it went over is UNKNOWN; so is TCP where the site "
         "declares RDMA adapters",
         remedy="test with ib_write_bw, which names its device",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
     ),
     _row(
         "settings",
@@ -49,7 +49,7 @@ CHECKS: tuple[Check, ...] = (
         rule="another MTU or GID index than most hosts have is FAIL, another congestion control "
         "WARN",
         remedy="make the host like the others",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         owner=Domain.HOST,
     ),
     _row(
@@ -59,7 +59,7 @@ CHECKS: tuple[Check, ...] = (
         reads=_READS,
         rule="a host that no partner reaches, or a pair that fails again, is FAIL; once is UNKNOWN",
         remedy="link and address of the host; then its switch port",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
     ),
     _row(
         "loss",
@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
         rule="1 % of segments repeated and 4 times what is usual in the test is FAIL when it is "
         "so again; once is UNKNOWN; RDMA tells no segments: SKIP",
         remedy="cable and optics; discards of the switch port; a queue that is too short",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         explained_by=("pair.settings",),
     ),
     _row(
@@ -82,7 +82,7 @@ CHECKS: tuple[Check, ...] = (
         "UNKNOWN",
         remedy="host: PCIe width, governor, NUMA; then its cable and its switch port",
         source=_ROBUST,
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         owner=Domain.HOST,
         depends_on=("pair.reach",),
         explained_by=("pair.loss", "pair.settings"),
@@ -97,7 +97,7 @@ CHECKS: tuple[Check, ...] = (
         "UNKNOWN",
         remedy="cables and ports on the way; routes that collide",
         source=_ROBUST,
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
         explained_by=("pair.loss", "pair.settings"),
     ),
     _row(
@@ -121,7 +121,7 @@ CHECKS: tuple[Check, ...] = (
         "rate UNKNOWN",
         remedy="far pairs alone: uplinks; all pairs: settings of hosts",
         source=DERIVED,
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
     ),
     _row(
         "congestion",
@@ -131,6 +131,6 @@ CHECKS: tuple[Check, ...] = (
         rule="what arrives together, below 0.80 of the receiving links' declared rate is WARN; "
         "without a declared rate UNKNOWN; other patterns SKIP",
         remedy="uplinks, flow control, congestion control",
-        proof=Proof.RECORDED,
+        proof=Proof.SIMULATED,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
@@ -12,8 +13,8 @@ from sunk_fabric.active.patterns import Pattern
 from sunk_fabric.active.samples import Gone, Sample
 from sunk_fabric.active.suspects import Kind, Suspect, Way
 from sunk_fabric.checks.answers import missing, place, said, trouble
-from sunk_fabric.facts import Facts
-from sunk_fabric.parse import active_test
+from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.parse import active_test, collectives
 from sunk_fabric.parse.text import printable
 from sunk_fabric.tested import Tested
 
@@ -25,8 +26,11 @@ CONGESTING = frozenset({Pattern.BISECTION, Pattern.INCAST})
 
 def each_test(facts: Facts, judge: Callable[[Tested], Iterable[Answer]]) -> Iterator[Answer]:
     """Ask about every test; records that are not sound are UNKNOWN with what is wrong."""
-    readings = facts.of(active_test.parse)
-    if not readings and not facts.tests:
+    readings: tuple[Reading[Any], ...] = (
+        *facts.of(active_test.parse),
+        *facts.of(collectives.parse),
+    )
+    if not readings:
         yield missing(active_test.parse)
     for one in readings:
         if wrong := trouble(one):

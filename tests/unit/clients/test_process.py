@@ -117,7 +117,7 @@ def test_program_beside_us_leaves_its_output_and_status(tmp_path):
 
 def test_program_beside_us_is_ended_with_what_it_started(tmp_path):
     running = launched(tmp_path, "sh", "-c", "sleep 300 & echo $!; wait")
-    child = int(eventually(running.output.strip, 30))
+    child = int(eventually(lambda: running.output[:-1], 30))
     running.end()
     assert running.status == -15
     eventually(lambda: not Path(f"/proc/{child}/cmdline").read_bytes(), 30)

@@ -15,13 +15,16 @@ from sunk_fabric import service
 from sunk_fabric.active.campaign import campaign
 from sunk_fabric.active.heat import draw
 from sunk_fabric.active.patterns import Pattern
+from sunk_fabric.active.readings import samples_of
 from sunk_fabric.active.record import record_of, record_text
 from sunk_fabric.active.samples import Gone
 from sunk_fabric.active.session import COMMAND, cleanup_words
 from sunk_fabric.expected import Expected
+from sunk_fabric.parse import iperf3, pair, perftest
 from sunk_fabric.parse.active_test import Attempt, Cleanup
 from sunk_jobs.results import COLLECTIVES, PAIR
 from tests.support.active_world import World, made_plan, two_level
+from tests.support.fabric_texts import FOLDER
 from tests.support.golden import check_golden
 
 DECLARED = Expected(port_gbit_per_s=1.05)
@@ -281,3 +284,40 @@ def test_matrix_of_a_collective_is_judged_and_its_path_is_not_known(tmp_path):
     ]
     assert slow.verdict == "UNKNOWN"
     assert slow.found.startswith("sends at 0.30 of what its peers do, in 5 pairs; 0 repetitions")
+
+
+def test_figures_of_a_program_that_then_failed_are_not_taken():
+    sent = json.loads((FOLDER / "pair" / "sent.json").read_text())
+    parsed = pair.parse(json.dumps(sent).encode() + b"\n")
+    attempt = Attempt(round=1, phase="screen", sender="a", receiver="b", evidence="x")
+    (good,) = samples_of([attempt], {"x": (0, parsed)})
+    (bad,) = samples_of([attempt], {"x": (137, parsed)})
+    assert (good.gone, good.gbit_per_s) == (Gone.NO, sent["gbit_per_s"])
+    assert (bad.gone, bad.gbit_per_s) == (Gone.BROKEN, None)
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "code", "gone"),
+    [
+        (perftest, b"Couldn't connect to 10.0.0.2:18515\n", 1, Gone.CUT),
+        (perftest, b"", 127, Gone.BROKEN),
+        (perftest, b"nonsense\n", 0, Gone.BROKEN),
+        (iperf3, b'{"error": "error - unable to connect to server"}\n', 1, Gone.CUT),
+        (pair, b'{"schema": "sunk.dev/pair/v1", "failed": "connect: refused"}\n', 1, Gone.BROKEN),
+        (pair, b'{"schema": "sunk.dev/pair/v1", "failed": "connect: timed out"}\n', 1, Gone.CUT),
+        (pair, b"Traceback\n", 1, Gone.BROKEN),
+    ],
+)
+def test_what_a_failure_says_of_the_network_depends_on_the_tool(format_, text, code, gone):
+    attempt = Attempt(round=1, phase="screen", sender="a", receiver="b", evidence="x")
+    (one,) = samples_of([attempt], {"x": (code, format_.parse(text))})
+    assert (one.gone, one.gbit_per_s) == (gone, None)
+    assert one.trouble
+
+
+def test_rdma_names_its_device_and_is_compared_like_the_rest():
+    attempt = Attempt(round=1, phase="screen", sender="a", receiver="b", evidence="x")
+    parsed = perftest.parse((FOLDER / "perftest" / "write-bw.txt").read_bytes())
+    (one,) = samples_of([attempt], {"x": (0, parsed)})
+    assert (one.path.device, one.path.link, one.path.mtu_bytes) == ("mlx5_0", "IB", 4096)
+    assert one.gbit_per_s == parsed.value.bandwidth[-1].average_gbit_per_s

@@ -69,7 +69,7 @@ def test_ids_are_stable_words_and_every_check_says_all_there_is():
 
 
 def test_no_check_claims_a_proof_that_no_fixture_gives():
-    """Recorded is what needs no RDMA: limits, and collections over real sshd."""
+    """Recorded is what needs no RDMA; all else is simulated."""
     claimed = {one.id for one in CHECKS if one.proof is not Proof.DOCUMENTED}
     recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
     assert recorded == {"collection", "ip_link", "proc_limits"}
@@ -77,7 +77,9 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
         *("evidence.hosts", "host.limits.memlock"),
     }
     assert claimed <= set(JUDGES)
-    assert {one.partition(".")[0] for one in claimed} == {"evidence", "host", "ib", "sharp"}
+    assert {one.partition(".")[0] for one in claimed} == {
+        *("evidence", "host", "ib", "pair", "sharp"),
+    }
 
 
 def test_check_without_a_judge_is_never_pass(tmp_path):
