@@ -6,7 +6,6 @@ with and without a plan, and whatever hangs together with it waits for that line
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +17,7 @@ from sunk.assess.judge import NOT_IMPLEMENTED
 from sunk.assess.verdict import Finding, Verdict
 from sunk_fabric import service
 from sunk_fabric.expected import Expected
-from sunk_fabric.parse import dump_lfts, ibnetdiscover
+from sunk_fabric.parse import dump_lfts, ibdmchk, ibnetdiscover
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.topology.audit import audit
 from sunk_fabric.topology.fabric import build
@@ -33,6 +32,7 @@ from tests.support.simulated_fabric import (
     Place,
     Simulated,
     eight_rail,
+    ring,
     three_level,
     two_level,
     with_aggregation,
@@ -326,29 +326,26 @@ def test_aggregation_node_without_a_link_is_named(fabric_rootfs: Path, tmp_path:
         assert of(Verdict.FAIL, list(findings)) <= {("sharp.an.count", "fabric")}
 
 
-def test_ibdmchk_follows_the_routes_to_the_same_end(fabric_rootfs: Path, tmp_path: Path):
-    """Another program, written by others, counts the same pairs at the same distances."""
-    made = made_of("two")
+@pytest.mark.parametrize("scene", ["two", "ring"])
+def test_ibdmchk_follows_the_routes_to_the_same_end(
+    fabric_rootfs: Path, tmp_path: Path, scene: str
+):
+    """Another program, written by others, counts the same pairs and finds the same circles."""
+    made = ring() if scene == "ring" else made_of("two")
+    dumps = f"{ibsim.SHARED}/sm/opensm"
+    files = ("-s", f"{dumps}-subnet.lst", "-f", f"{dumps}.fdbs", "-m", f"{dumps}.mcfdbs")
     with ibsim.running(fabric_rootfs, tmp_path, made) as subnet:
-        manager = subnet.manage("sm", first_host(made), "-R", "ftree", "-D", "0x43")
-        files = (("-s", "subnet.lst"), ("-f", "fdbs"), ("-m", "mcfdbs"))
-        words = [
-            word for flag, name in files for word in (flag, f"{ibsim.SHARED}/sm/opensm.{name}")
-        ]
-        words[1] = f"{ibsim.SHARED}/sm/opensm-subnet.lst"
-        said = subnet.run("ibdmchk", *words, host="").stdout.decode()
+        manager = subnet.manage("sm", first_host(made), "-R", "minhop", "-D", "0x43")
+        said = ibdmchk.parse(subnet.run("ibdmchk", *files, host="").stdout)
         scan = ibnetdiscover.parse(subnet.run("ibnetdiscover", host=asking(made)).stdout).value
         tables = dump_lfts.parse((manager.folder / "opensm-lfts.dump").read_bytes()).value
     found = audit(scan)
     routes = follow(scan, found.fabric, found.levels, tables)
-    part = said[said.index("LFT ROUTE HOP HISTOGRAM") :]
-    rows = re.findall(
-        r"^ +(\d+)   (\d+)$", part[: part.index("-I-")].partition("SWITCH OUT")[0], re.M
-    )
+    assert said.trouble == ""
     # It counts cables from adapter to adapter; we count switches.
-    assert {int(hops) - 1: int(pairs) for hops, pairs in rows} == routes.hops
-    assert f"-I- Scanned:{routes.pairs} CA to CA paths" in said
-    assert ("no credit loops found" in said, routes.deadlock) == (True, ())
+    assert {hops - 1: pairs for hops, pairs in said.value.hops.items()} == routes.hops
+    assert (said.value.pairs, said.value.loops) == (routes.pairs, bool(routes.deadlock))
+    assert said.value.loops is (scene == "ring")
 
 
 def test_standby_is_seen_and_takes_over(fabric_rootfs: Path, tmp_path: Path):

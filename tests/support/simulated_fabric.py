@@ -211,6 +211,18 @@ def three_level(units: int = 8, hosts_per_unit: int = 16) -> Simulated:
     return made
 
 
+def ring(switches: int = 5) -> Simulated:
+    """Switches in a circle, a host at each: shortest ways can wait for each other."""
+    made = Simulated()
+    for number in range(switches):
+        made.add_switch(f"s{number}")
+        made.join(f"s{number}", made.add_hca(f"node{number}", "mlx5_0"))
+    for number in range(switches):
+        far = (number + 1) % switches
+        made.connect(Place(f"s{number}", 2), Place(f"s{far}", 3))
+    return made
+
+
 def with_aggregation(made: Simulated) -> Simulated:
     """Give every switch an aggregation node."""
     for switch in sorted(made.switches):

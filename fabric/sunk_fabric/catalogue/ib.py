@@ -262,7 +262,7 @@ CHECKS: tuple[Check, ...] = (
         "lft.deadlock",
         "Routes cannot lock up",
         proves="no circle of cables can wait for each other's buffers for ever",
-        reads="dump_lfts and ibnetdiscover",
+        reads="dump_lfts and ibnetdiscover, or ibdmchk",
         rule="a circle of cables, each waiting for the next on some way between adapters, is FAIL; "
         "one service level and one virtual lane are assumed",
         remedy="ftree or updn; in other designs an engine that uses virtual lanes",

@@ -14,7 +14,11 @@ from sunk_fabric.parse.text import printable
 
 T = TypeVar("T")
 WORDS_LIMIT = 600
-ENDS_WELL = {"ibqueryerrors": frozenset({0, 1}), "sminfo": frozenset({0, 255})}
+ENDS_WELL = {
+    "ibqueryerrors": frozenset({0, 1}),
+    "sminfo": frozenset({0, 255}),
+    "ibdmchk": frozenset({0, -11, 139}),
+}
 """Format -> exit codes after which its output is whole; 0 for all others."""
 NO_SUCH_COMMAND = 127
 """How a shell ends that finds no program of that name."""

@@ -8,9 +8,9 @@ from typing import Any
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import missing, said, trouble
+from sunk_fabric.checks.answers import missing, said, sound, trouble
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import dump_lfts, ibnetdiscover
+from sunk_fabric.parse import dump_lfts, ibdmchk, ibnetdiscover
 from sunk_fabric.topology.fabric import Fabric
 from sunk_fabric.topology.routes import Routes, Uplinks
 
@@ -119,7 +119,18 @@ def _words(one: Uplinks, fabric: Fabric) -> str:
 
 
 def deadlock(facts: Facts) -> Iterator[Answer]:
-    """No circle of cables that wait for each other's credits."""
+    """No circle of cables that wait for each other's credits; ibdmchk is a second witness."""
+    witnesses = sound(facts, ibdmchk.parse)
+    against = [one for one in witnesses if one.parsed.value.loops]
+    if against:
+        words = "ibdmchk finds a circle of cables that wait for each other"
+        yield said(Verdict.FAIL, words, subjects.FABRIC, *against)
+        return
+    if witnesses and not facts.tables:
+        pairs = witnesses[0].parsed.value.pairs
+        words = f"ibdmchk finds no circle among the ways of {pairs} pairs of adapters"
+        yield said(Verdict.PASS, words, subjects.FABRIC, *witnesses)
+        return
 
     def judge(routes: Routes, fabric: Fabric) -> Iterator[Answer]:
         unknown = tuple(_half_followed(facts, routes))

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from sunk.assess.verdict import Verdict
 from sunk_fabric import service
-from sunk_fabric.parse import dump_lfts, ibnetdiscover
+from sunk_fabric.parse import dump_lfts, ibdmchk, ibnetdiscover
 from sunk_fabric.topology.audit import audit
 from sunk_fabric.topology.parts import End
 from sunk_fabric.topology.routes import HOPS_LIMIT, Routes, follow
 from tests.support.examples import examples
+from tests.support.fabric_texts import FOLDER
 from tests.support.forwarding import dump, lids_of, shortest
-from tests.support.simulated_fabric import Place, Simulated, eight_rail, three_level, two_level
+from tests.support.simulated_fabric import (
+    Place,
+    Simulated,
+    eight_rail,
+    ring,
+    three_level,
+    two_level,
+)
 
 LEAVES, HOSTS = 4, 8
 
@@ -112,13 +120,8 @@ def test_uneven_uplinks_are_judged_by_most_over_mean(moved, verdict, tmp_path):
 
 
 def test_ring_routed_one_way_can_lock_up():
-    ring = Simulated()
-    for number in range(4):
-        ring.add_switch(f"s{number}")
-        ring.join(f"s{number}", ring.add_hca(f"node{number}", "mlx5_0"))
-    for number in range(4):
-        ring.connect(Place(f"s{number}", 2), Place(f"s{(number + 1) % 4}", 3))
-    lids = lids_of(ring)
+    fabric = ring(4)
+    lids = lids_of(fabric)
     tables = {
         f"s{here}": {
             **{lids[f"s{to}"]: 0 if to == here else 2 for to in range(4)},
@@ -126,9 +129,9 @@ def test_ring_routed_one_way_can_lock_up():
         }
         for here in range(4)
     }
-    routes = followed(ring, tables)
+    routes = followed(fabric, tables)
     assert (routes.unreachable_count, routes.circle_count) == (0, 0)
-    assert set(routes.deadlock) == {End(f"{ring.guids[f's{one}']:016x}", 2) for one in range(4)}
+    assert set(routes.deadlock) == {End(f"{fabric.guids[f's{one}']:016x}", 2) for one in range(4)}
 
 
 def test_tables_of_some_switches_say_nothing(tmp_path):
@@ -199,3 +202,23 @@ def _each(fabric: Simulated, tables, hosts, lids):
                     break
                 at = far.node
     return dict(sorted((one, many) for one, many in hops.items() if many)), lost, circles
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("tree", Verdict.PASS), ("ring", Verdict.FAIL)])
+def test_word_of_ibdmchk_counts_where_there_are_no_tables(name, verdict, tmp_path):
+    (tmp_path / "ibnetdiscover.txt").write_bytes(made().text())
+    (tmp_path / "ibdmchk.txt").write_bytes((FOLDER / "ibdmchk" / f"{name}.txt").read_bytes())
+    found = service.check(tmp_path, None, None, ["ib.lft.deadlock"])
+    assert [one.verdict for one in found if one.check == "ib.lft.deadlock"] == [verdict]
+
+
+def test_ibdmchk_outranks_tables_that_show_no_circle(tmp_path):
+    (tmp_path / "ibdmchk.txt").write_bytes((FOLDER / "ibdmchk" / "ring.txt").read_bytes())
+    ((verdict, _, words),) = asked(tmp_path, made(), shortest(made()), "ib.lft.deadlock")
+    assert (verdict, words.split()[0]) == (Verdict.FAIL, "ibdmchk")
+
+
+def test_ibdmchk_that_did_not_get_to_its_end_says_nothing():
+    text = (FOLDER / "ibdmchk" / "tree.txt").read_bytes()
+    cut = text[: text.index(b"-I- no credit loops")]
+    assert "did not get to its end" in ibdmchk.parse(cut).trouble
