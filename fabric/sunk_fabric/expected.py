@@ -20,6 +20,7 @@ class Expected:
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
+        rails: resources of virtual functions that every node has, without their prefix: ``rail0``.
         not_applicable: prefix of a check's id -> reason, for what the site does not have.
     """
 
@@ -32,6 +33,7 @@ class Expected:
     rdma_netns: str | None = None
     routing_engine: str | None = None
     sharp: bool = False
+    rails: tuple[str, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -20,6 +20,11 @@ def pod(namespace: str, name: str, *parts: str) -> str:
     return _path("pod", namespace, name, *parts)
 
 
+def attachment(namespace: str, name: str) -> str:
+    """Return a NetworkAttachmentDefinition."""
+    return _path("attachment", namespace, name)
+
+
 def in_fabric(subject: str) -> str:
     """Return the same place as a part of the fabric: what concerns all of it concerns this."""
     return f"{FABRIC}/{subject}"

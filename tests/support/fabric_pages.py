@@ -97,7 +97,7 @@ def collected() -> Iterator[str]:
         yield f"| every host | `{one.name}` |"
     for each in once_questions(within_seconds=1):
         yield f"| {each.of.value} | `{each.question.name}` |"
-    for name in (*(name for name, _ in REQUESTS), "network_status"):
+    for name in (*(name for name, _ in REQUESTS), "pod_networks", "network_status"):
         yield f"| Kubernetes, with `--kubeconfig` | `{name}` |"
     yield ""
 

@@ -10,6 +10,17 @@ _row = rows_of("k8s", Domain.DATA_PLANE)
 
 CHECKS: tuple[Check, ...] = (
     _row(
+        "chain",
+        "Every rail is proved from policy to measurement",
+        proves="the rail that was bought is the one that jobs get, hop by hop",
+        reads="declaration, SriovNetworkNodePolicy, SriovNetworkNodeState, sysfs, Node allocatable,"
+        " NetworkAttachmentDefinition, networks of Pods, sysfs in the Pod, NCCL log, perftest",
+        rule="a broken hop is FAIL, and the first one is named; a hop without evidence is UNKNOWN,"
+        " and so is a rate over a path that is not proved",
+        remedy="mend the hop that is named; later ones follow from it",
+        source=MULTI_NETWORK,
+    ),
+    _row(
         "nad.valid",
         "Attachments can be read",
         proves="a definition parses and its plugin is installed",

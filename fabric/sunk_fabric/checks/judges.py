@@ -13,6 +13,7 @@ from sunk_fabric.catalogue.all import CHECKS
 from sunk_fabric.checks import (
     active,
     aggregation,
+    chain,
     collectives,
     evidence,
     fabric,
@@ -59,6 +60,10 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "ib.topology.uniform": fabric.uniform,
     "loc.numa": locality.numa,
     "loc.topo.matrix": locality.matrix,
+    "k8s.chain": chain.proved,
+    "k8s.nad.rdma_chain": chain.rdma,
+    "k8s.nad.resource": chain.resource,
+    "k8s.nad.valid": chain.valid,
     "nccl.env.clean": collectives.environment,
     "nccl.errors": collectives.errors,
     "nccl.path.algorithm": collectives.algorithm,

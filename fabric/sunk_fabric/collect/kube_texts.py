@@ -6,7 +6,7 @@ cluster without the SR-IOV operator answers 404, and that is an answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -15,9 +15,11 @@ from sunk.clients.kube.protocol import Kube, RawAnswer
 from sunk.errors import RemoteError, clip
 from sunk_fabric.collect.conversation import Taken, now
 from sunk_fabric.collect.questions import Question
+from sunk_fabric.parse.pod_networks import PodNetworks
 
 OVER = "Kubernetes API"
 NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
 PODS = "/api/v1/pods"
 _SRIOV = "/apis/sriovnetwork.openshift.io/v1"
 REQUESTS: tuple[tuple[str, str], ...] = (
@@ -37,8 +39,13 @@ class _Metadata(msgspec.Struct, frozen=True):
     annotations: dict[str, str] | None = None
 
 
+class _Spec(msgspec.Struct, frozen=True, rename="camel"):
+    node_name: str = ""
+
+
 class _Pod(msgspec.Struct, frozen=True):
     metadata: _Metadata
+    spec: _Spec = _Spec()
 
 
 class _Pods(msgspec.Struct, frozen=True):
@@ -61,7 +68,7 @@ class KubeTexts:
 
     def questions(self) -> tuple[Question, ...]:
         """Return what is asked, for a dry run."""
-        paths = (*REQUESTS, ("network_status", PODS))
+        paths = (*REQUESTS, ("pod_networks", PODS), ("network_status", PODS))
         return tuple(self._question(name, path) for name, path in paths)
 
     def ask(self) -> Iterator[Taken]:
@@ -81,6 +88,11 @@ class KubeTexts:
         except msgspec.MsgspecError as exc:
             yield replace(whole, output=b"", incomplete=f"no list of Pods: {clip(str(exc))}")
             return
+        yield replace(
+            whole,
+            question=self._question("pod_networks", PODS),
+            output=msgspec.json.format(msgspec.json.encode(_networks(pods)), indent=1) + b"\n",
+        )
         for one in pods:
             meta = one.metadata
             status = (meta.annotations or {}).get(NETWORK_STATUS)
@@ -118,3 +130,21 @@ class KubeTexts:
             errors=b"",
             incomplete=why,
         )
+
+
+def _networks(pods: Iterable[_Pod]) -> list[PodNetworks]:
+    """Return the Pods that asked for networks or got some, with nothing else of them."""
+    found = []
+    for one in pods:
+        notes = one.metadata.annotations or {}
+        if NETWORKS in notes or NETWORK_STATUS in notes:
+            found.append(
+                PodNetworks(
+                    namespace=one.metadata.namespace,
+                    name=one.metadata.name,
+                    node=one.spec.node_name,
+                    networks=notes.get(NETWORKS, ""),
+                    status=notes.get(NETWORK_STATUS, ""),
+                )
+            )
+    return found

@@ -24,12 +24,15 @@ from sunk_fabric.parse import (
     lspci,
     nccl_log,
     nccl_tests,
+    network_attachments,
     network_status,
+    nodes,
     nvidia_topo,
     opensm_log,
     pair,
     perfquery,
     perftest,
+    pod_networks,
     proc_limits,
     proc_modules,
     rdma_link,
@@ -38,6 +41,7 @@ from sunk_fabric.parse import (
     sharp_hello,
     sminfo,
     smpquery,
+    sriov_policies,
     sriov_state,
     sysfs_rdma,
 )
@@ -127,9 +131,24 @@ FORMATS = (
     Format(name="nccl_log", command="NCCL_DEBUG=INFO", parse=nccl_log.parse),
     Format(name="nccl_tests", command="all_reduce_perf", words=_NCCL_TESTS, parse=nccl_tests.parse),
     Format(
+        name="network_attachments",
+        command="GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+        words=(
+            ("GET", "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"),
+            ("kubectl", "get", "net-attach-def"),
+        ),
+        parse=network_attachments.parse,
+    ),
+    Format(
         name="network_status",
         command="annotation k8s.v1.cni.cncf.io/network-status",
         parse=network_status.parse,
+    ),
+    Format(
+        name="nodes",
+        command="GET /api/v1/nodes",
+        words=(("GET", "/api/v1/nodes"), ("kubectl", "get", "nodes")),
+        parse=nodes.parse,
     ),
     Format(
         name="nvidia_topo",
@@ -147,6 +166,11 @@ FORMATS = (
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
         name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse
+    ),
+    Format(
+        name="pod_networks",
+        command="GET /api/v1/pods, of which networks and Node are kept",
+        parse=pod_networks.parse,
     ),
     Format(
         name="proc_limits",
@@ -177,6 +201,15 @@ FORMATS = (
     Format(name="sminfo", command="sminfo", parse=sminfo.parse),
     Format(name="smpquery", command="smpquery portinfo LID PORT", parse=smpquery.parse),
     Format(
+        name="sriov_policies",
+        command="GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
+        words=(
+            ("GET", "/apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies"),
+            ("kubectl", "get", "sriovnetworknodepolicies"),
+        ),
+        parse=sriov_policies.parse,
+    ),
+    Format(
         name="sriov_state",
         command="kubectl get sriovnetworknodestates -A -o json",
         words=(("kubectl", "get", "sriovnetworknodestates"),),
@@ -202,15 +235,12 @@ FOR_PEOPLE: Mapping[str, str] = {
     "kernel_command_line": "cat /proc/cmdline",
     "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
     "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
-    "network_attachments": "GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
-    "nodes": "GET /api/v1/nodes",
     "nvidia_smi": "nvidia-smi -q",
     "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
     "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
     "slurm_nodes": "scontrol --oneliner show nodes",
     "slurm_topology": "scontrol show topology",
-    "sriov_policies": "GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
     "uname": "uname -a",
 }
 """Texts that are collected and that no check reads yet: name -> command."""

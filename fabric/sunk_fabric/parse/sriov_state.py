@@ -20,6 +20,26 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class VfGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Functions of one resource.
+
+    Attributes:
+        resource_name: without the operator's prefix.
+        vf_range: their numbers, ``0-7``.
+    """
+
+    resource_name: str = ""
+    vf_range: str = ""
+
+    def has(self, number: int) -> bool:
+        """Return whether a function of this number belongs to it; a range that is none has all."""
+        first, _, last = self.vf_range.rpartition("-")
+        if not (last.isascii() and last.isdigit()):
+            return True
+        start = first if first.isascii() and first.isdigit() else last
+        return int(start) <= number <= int(last)
+
+
 class SpecInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What is wanted of one physical function.
 
@@ -27,11 +47,13 @@ class SpecInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         pci_address: which.
         num_vfs: how many virtual functions.
         mtu: bytes; nothing when the policy leaves it.
+        vf_groups: which functions belong to which resource.
     """
 
     pci_address: str
     num_vfs: int = 0
     mtu: int | None = None
+    vf_groups: tuple[VfGroup, ...] = ()
 
 
 class Vf(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

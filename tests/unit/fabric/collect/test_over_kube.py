@@ -14,6 +14,7 @@ from sunk_fabric.collect import kube_texts
 from sunk_fabric.collect.daemon_set import daemon_set, left_over
 from sunk_fabric.collect.kube_texts import KubeTexts
 from sunk_fabric.collect.over_kube import OverKube, PodChoice
+from sunk_fabric.parse import pod_networks
 from tests.support.golden import check_golden
 
 
@@ -236,7 +237,7 @@ def test_a_large_answer_is_cut_and_said_to_be_cut():
     assert found["nodes"].incomplete == "cut at 1000 bytes"
 
 
-def test_of_pods_the_network_status_alone_is_kept():
+def test_of_pods_their_networks_and_node_alone_are_kept():
     status = '[{"name":"default/rail0","interface":"net1"}]'
     pods = [
         {
@@ -245,7 +246,10 @@ def test_of_pods_the_network_status_alone_is_kept():
                 "namespace": "slurm",
                 "annotations": {kube_texts.NETWORK_STATUS: status},
             },
-            "spec": {"containers": [{"env": [{"name": "PASSWORD", "value": "hunter2" * 1000}]}]},
+            "spec": {
+                "nodeName": "gpu001",
+                "containers": [{"env": [{"name": "PASSWORD", "value": "hunter2" * 1000}]}],
+            },
         },
         {"metadata": {"name": "plain", "namespace": "slurm"}},
     ]
@@ -257,6 +261,9 @@ def test_of_pods_the_network_status_alone_is_kept():
         kube_texts.NETWORK_STATUS,
     )
     assert "network_status.slurm/plain" not in found
+    (pod,) = pod_networks.parse(found["pod_networks"].output).value
+    assert (pod.pod.name, pod.pod.node, pod.pod.status) == ("w-0", "gpu001", status)
+    assert pod.attached[0].name == "default/rail0"
     assert all(b"hunter2" not in one.output for one in found.values())
 
 
