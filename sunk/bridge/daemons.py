@@ -102,7 +102,7 @@ class Daemons:
         self._kube = kube
         self._namespace = namespace
         self._keys: ClusterKeys | None = None
-        self._applied_for: object = None
+        self._applied_for: SlurmCluster | None = None
         self._versions: dict[tuple[str, str], object] = {}
         self._checked_at = float("-inf")
         self._offered = ""
@@ -130,10 +130,12 @@ class Daemons:
         if wishes.fault or cluster is None or wishes.deleting or dry_run:
             keys = self._keys_there() if wishes.head is not None else None
             idle = wishes.fault or cluster is None or wishes.deleting or keys is None
+            kept = wishes.described.fault and not (wishes.unread or wishes.deleting or dry_run)
             return Standing(
                 keys=keys,
                 fault=wishes.fault,
                 waiting=self._waiting(wishes),
+                put_right=self._keep(now) if kept else (),
                 would_change=() if idle else self._would_change(cluster, keys),
             )
         if self._keys is None:
@@ -153,6 +155,14 @@ class Daemons:
             put_right=put_right,
             conf=self._conf,
         )
+
+    def _keep(self, now: float) -> tuple[str, ...]:
+        """Put right what somebody changed in the cluster as it was last described well."""
+        last, keys = self._applied_for, self._keys
+        if last is None or keys is None or now - self._checked_at < CHECK_SECONDS:
+            return ()
+        self._checked_at = now
+        return self._apply(last, keys, everything=False)
 
     def _conf_is_settled(self) -> bool:
         return self._conf.state is not ConfState.OFFERED

@@ -170,6 +170,20 @@ def test_foreign_edit_of_an_owned_object_is_put_right_and_reported(site):
     ]
 
 
+def test_what_runs_is_kept_right_while_its_description_cannot_be_used(site):
+    site.edit_cluster(partitions=[{"name": "p", "nodeSets": ["nope"]}])
+    site.rounds(2)
+    assert site.status("SlurmCluster", CLUSTER)["Valid"][0] == "False"
+    site.kube.delete(SERVICE, "slurmctld", NAMESPACE)
+    made = site.rounds(12)
+    assert [one.standing.put_right for one in made if one.standing.put_right] == [
+        ("Service/slurmctld",)
+    ]
+    assert site.kube.get(SERVICE, "slurmctld", NAMESPACE)
+    conf = site.kube.get(CONFIG_MAP, "slurm-conf", NAMESPACE)["data"]["slurm.conf"]
+    assert "PartitionName=p " not in conf
+
+
 def test_deleted_object_comes_back(site):
     site.kube.delete(CONFIG_MAP, "slurm-users", NAMESPACE)
     site.rounds(12)
