@@ -168,6 +168,8 @@ def test_each_run_of_a_job_that_was_requeued_has_its_own_end(slurm, outside):
         return slurm.output("squeue", "-h", f"-j{number}", "-o%r") == "BeginTime\n"
 
     eventually(waits, SECONDS, what="requeue")
-    slurm.run("scontrol", "update", f"JobId={number}", "StartTime=now")
+    # Slurm waits two minutes: a node refuses a job's credential in the second in which it was
+    # revoked, and the run ends as FAILED.
+    slurm.run("scontrol", "update", f"JobId={number}", "StartTime=now+5")
     wanted = ("REQUEUED", "COMPLETED")
     eventually(lambda: commands.runs(number) == wanted, SECONDS, what="both runs in slurmdbd")
