@@ -98,10 +98,25 @@ def link(made: Simulated, one: Place, other: Place) -> str:
 
 
 def swap(subnet: Subnet, one: Place, other: Place) -> None:
+    """Swap the far ends of two cables, and wait until the manager has made both active again.
+
+    One sweep more does not show that: it may have begun when the first cable was out.
+    """
     made = subnet.made
     far, further = made.peers[one], made.peers[other]
-    subnet.console(unlink(made, one), unlink(made, other))
-    subnet.console(link(made, one, further), link(made, other, far))
+    before = active(subnet)
+
+    def inject() -> None:
+        subnet.console(unlink(made, one), unlink(made, other))
+        subnet.console(link(made, one, further), link(made, other, far))
+
+    swept(subnet, inject)
+    eventually(lambda: active(subnet) == before, 20, what="both cables to be active")
+
+
+def active(subnet: Subnet) -> int:
+    """Return how many ends of links are active."""
+    return subnet.run("iblinkinfo", host=asking(subnet.made)).stdout.count(b"Active")
 
 
 def swept(subnet: Subnet, inject: Callable[[], None]) -> None:
@@ -123,13 +138,13 @@ def pull_uplink(subnet: Subnet, scene: Scene) -> None:
 
 def swap_hosts(subnet: Subnet, scene: Scene) -> None:
     one, other = (host_ports(subnet.made, leaf)[2] for leaf in (scene.leaf, scene.other_leaf))
-    swept(subnet, lambda: swap(subnet, one, other))
+    swap(subnet, one, other)
 
 
 def swap_uplinks(subnet: Subnet, scene: Scene) -> None:
     one = subnet.made.cables(scene.leaf, scene.spine)[0]
     other = subnet.made.cables(scene.other_leaf, scene.other_spine)[0]
-    swept(subnet, lambda: swap(subnet, one, other))
+    swap(subnet, one, other)
 
 
 def kill_spine(subnet: Subnet, scene: Scene) -> None:
@@ -256,7 +271,9 @@ CASES = [
 
 
 def found_in(folder: Path, plan: tuple[IntendedLink, ...] | None) -> list[Finding]:
-    expected = Expected(routing_engine="ftree")
+    # Collected by the test itself, which keeps no record of hosts.
+    apart = {"evidence.hosts": "no hosts were collected from"}
+    expected = Expected(routing_engine="ftree", not_applicable=apart)
     findings = service.check(folder, expected, plan, ASKED)
     return [one for one in findings if one.found != NOT_IMPLEMENTED]
 
@@ -284,10 +301,9 @@ def test_healthy_fabric_has_no_finding(fabric_rootfs: Path, tmp_path: Path, scen
         )
         scan = subnet.run("ibnetdiscover", host=asking(made)).stdout
     findings = found_in(folder, plan_of(scene))
-    alone = {("ib.sm.standby", "fabric")}
-    assert {(one.check, one.subject) for one in findings if one.verdict is not Verdict.PASS} - {
-        ("sharp.an.count", "fabric")
-    } == alone
+    good = {Verdict.PASS, Verdict.SKIP}
+    said = {(one.check, one.subject) for one in findings if one.verdict not in good}
+    assert said == {("ib.sm.standby", "fabric")}
     scanned = tmp_path / "scan.txt"
     scanned.write_bytes(scan)
     rebuilt = service.topology(scanned, plan_of(scene))
