@@ -107,7 +107,9 @@ def test_cancelled_job_ends_and_stays_cancelled_when_cancelled_again(slurm: Harn
     client.cancel(job_id)
 
     job = client.job(job_id)
-    assert (job.state, job.exit_code, job.exit_signal) == (JobState.CANCELLED, None, 15)
+    assert (job.state, job.exit_code) == (JobState.CANCELLED, None)
+    # 9 where the script was not started yet when SIGTERM came: Slurm's KillWait ends it then.
+    assert job.exit_signal in {15, 9}
 
 
 def test_job_of_somebody_else_cannot_be_cancelled(slurm: Harness) -> None:
