@@ -244,7 +244,7 @@ class Bridge:
         while not stop.is_set():
             try:
                 since = self._kube.version_of(kind, namespace)
-                alarm.changed(kind, since)  # for what changed before
+                alarm.changed(kind, None)  # for what changed before
                 wishes: dict[str, object] = {}
                 for event in self._kube.watch(
                     kind, namespace, since=since, within_seconds=_WATCH_SECONDS

@@ -21,7 +21,8 @@ class Woken:
 
     Attributes:
         by: kinds of which something changed; empty when the time came.
-        versions: kind -> the newest resourceVersion that a watch told, now or before.
+        versions: kind -> the resourceVersion of the newest change that a watch told, now or before;
+            without the kinds of which something may have changed that no watch told.
     """
 
     by: frozenset[Kind] = frozenset()
@@ -46,11 +47,20 @@ class Alarm:
         self._by: set[Kind] = set()
         self._versions: dict[Kind, str] = {}
 
-    def changed(self, kind: Kind, version: str) -> None:
-        """Note that something of a kind changed, and that this version includes it."""
+    def changed(self, kind: Kind, version: str | None) -> None:
+        """Note that something of a kind changed.
+
+        Args:
+            kind: of what.
+            version: of the object, which a watch told; nothing when something may have changed
+                that none told. The version of a list will not do: the server's cache of a kind
+                learns of versions by its changes, and would be waited for, up to three seconds.
+        """
         with self._lock:
             self._by.add(kind)
-            self._versions[kind] = version
+            self._versions.pop(kind, None)
+            if version is not None:
+                self._versions[kind] = version
             self._event.set()
 
     def wait(self, seconds: float) -> Woken:

@@ -19,6 +19,15 @@ def test_changes_before_the_wait_end_it_at_once_and_are_told_once_with_the_newes
     assert alarm.wait(0) == Woken(by=frozenset(), versions={NODE: "9", POD: "8"})
 
 
+def test_change_that_no_watch_told_leaves_no_version_until_one_tells():
+    alarm = Alarm()
+    alarm.changed(POD, "8")
+    alarm.changed(POD, None)
+    assert alarm.wait(0) == Woken(by=frozenset({POD}), versions={})
+    alarm.changed(POD, "9")
+    assert alarm.wait(0) == Woken(by=frozenset({POD}), versions={POD: "9"})
+
+
 def test_only_nodes_and_pods_make_a_round_about_workers_alone():
     def woken(*kinds):
         return Woken(by=frozenset(kinds)).by_workers
