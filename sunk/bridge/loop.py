@@ -245,13 +245,12 @@ class Bridge:
             try:
                 since = self._kube.version_of(kind, namespace)
                 alarm.changed(kind, None)  # for what changed before
-                wishes: dict[str, object] = {}
+                seen: dict[str, object] = {}
                 for event in self._kube.watch(
                     kind, namespace, since=since, within_seconds=_WATCH_SECONDS
                 ):
-                    if kind in {SLURM_CLUSTER, NODE_SET} and not is_news(event, wishes):
-                        continue
-                    alarm.changed(kind, event.object["metadata"]["resourceVersion"])
+                    if is_news(kind, event, seen):
+                        alarm.changed(kind, event.object["metadata"]["resourceVersion"])
             except RemoteError as exc:
                 self._log.warning("watch broke", kind=kind.plural, why=exc.message)
                 stop.wait(_BACKOFF_SECONDS)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sunk.clients.kube.protocol import WatchEvent
-from sunk.model.kube import NODE, POD, Kind
+from sunk.model.kube import NODE, NODE_SET, POD, SLURM_CLUSTER, Kind
 
 _AFTER_THE_SECOND = 0.05
 """How long after the turn of a second the loop looks; slurmctld has noted what it did by then."""
@@ -72,13 +72,21 @@ class Alarm:
             return Woken(by=by, versions=dict(self._versions))
 
 
-def is_news(event: WatchEvent, seen: dict[str, object]) -> bool:
-    """Return whether a custom resource changed in more than its status, which we write ourselves.
+def is_news(kind: Kind, event: WatchEvent, seen: dict[str, object]) -> bool:
+    """Return whether an event is worth a round.
+
+    A bookmark is not: it names no object. Of a custom resource only what is wanted is: we write its
+    status ourselves.
 
     Args:
+        kind: what is watched.
         event: of the watch.
-        seen: what was seen of each resource; noted here.
+        seen: what was seen of each custom resource; noted here.
     """
+    if event.type == "BOOKMARK":
+        return False
+    if kind not in {SLURM_CLUSTER, NODE_SET}:
+        return True
     meta = event.object["metadata"]
     name = meta["name"]
     if event.type == "DELETED":

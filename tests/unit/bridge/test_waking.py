@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sunk.bridge.waking import THE_TIME_CAME, Alarm, Woken, is_news, sleep_seconds
 from sunk.clients.kube.protocol import WatchEvent
-from sunk.model.kube import NODE, NODE_SET, POD
+from sunk.model.kube import NODE, NODE_SET, POD, SLURM_CLUSTER
 
 
 def test_changes_before_the_wait_end_it_at_once_and_are_told_once_with_the_newest_version():
@@ -43,7 +43,7 @@ def test_resource_is_news_when_it_appears_changes_what_is_wanted_or_goes():
 
     def news(kind="MODIFIED", uid="u", **meta):
         thing = {"metadata": {"name": "a", "uid": uid, "generation": 1, **meta}}
-        return is_news(WatchEvent(type=kind, object=thing), seen)
+        return is_news(NODE_SET, WatchEvent(type=kind, object=thing), seen)
 
     assert news("ADDED")
     assert not news(resourceVersion="2")  # the status, say
@@ -52,6 +52,19 @@ def test_resource_is_news_when_it_appears_changes_what_is_wanted_or_goes():
     assert news(generation=2, deletionTimestamp="2026-01-01T00:00:00Z")
     assert news("DELETED")
     assert news("ADDED", uid="v")
+
+
+def test_bookmark_is_no_news_and_needs_no_name():
+    mark = {"kind": "NodeSet", "metadata": {"resourceVersion": "9"}}
+    for kind in (NODE, POD, NODE_SET, SLURM_CLUSTER):
+        assert not is_news(kind, WatchEvent(type="BOOKMARK", object=mark), {})
+
+
+def test_every_change_of_a_worker_is_news():
+    pod = {"metadata": {"name": "w-0", "resourceVersion": "9"}}
+    seen = {}
+    assert is_news(POD, WatchEvent(type="MODIFIED", object=pod), seen)
+    assert is_news(POD, WatchEvent(type="MODIFIED", object=pod), seen)
 
 
 @given(st.integers(0, 999_999))

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from sunk.cli import app, exits
 from sunk.toolkit.job_file import read_job
@@ -40,7 +37,6 @@ def test_record_says_what_a_run_was_made_from_and_no_secret(tmp_path, capsys):
     assert found["origin"]["git"] is None
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_commit_and_changes_beside_it_are_in_the_record(tmp_path):
     def git(*words: str) -> None:
         who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
