@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from sunk_fabric.parse import json_text
+from sunk_fabric.parse import kube_list
+from sunk_fabric.parse.kube_list import Metadata
 from sunk_fabric.parse.text import Content, Parsed
 
 KIND = "SriovNetworkNodeState"
-
-
-class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """The object's name, which is the Node's.
-
-    Attributes:
-        name: of the Node.
-    """
-
-    name: str = ""
 
 
 class VfGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -122,49 +113,16 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """One object.
 
     Attributes:
-        kind: always ``SriovNetworkNodeState``.
-        metadata: its name.
+        metadata: its name, which is the Node's.
         spec: what is wanted.
         status: what is there.
     """
 
-    kind: str
-    metadata: Metadata
-    spec: Spec = Spec()
-    status: Status = Status()
-
-
-class _Document(msgspec.Struct, frozen=True, kw_only=True):
-    kind: str
-    items: tuple[NodeState, ...] | None = None
     metadata: Metadata = Metadata()
     spec: Spec = Spec()
     status: Status = Status()
 
 
-_NOTHING = _Document(kind="List", items=())
-
-
 def parse(content: Content) -> Parsed[tuple[NodeState, ...]]:
     """Return the objects of a list, or the one object."""
-    read = json_text.decode(content, _Document, _NOTHING)
-    document = read.value
-    states = document.items
-    if states is None:
-        states = (
-            NodeState(
-                kind=document.kind,
-                metadata=document.metadata,
-                spec=document.spec,
-                status=document.status,
-            ),
-        )
-    foreign = sorted({one.kind for one in states} - {KIND})
-    damage = (*read.damage, *(f"an object is of another kind than {KIND}" for _ in foreign[:1]))
-    return Parsed(
-        value=tuple(one for one in states if one.kind == KIND),
-        lines=read.lines,
-        unknown=0,
-        quoted=(),
-        damage=damage,
-    )
+    return kube_list.decode(content, NodeState, KIND)
