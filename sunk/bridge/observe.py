@@ -145,8 +145,9 @@ class Observer:
         limits = self._limits
         # What we did to Pods ourselves must be seen too, and no watch may have told it yet.
         told = None if self._pods_acted else woken.versions.get(POD)
-        self._pods_acted = False
         self._pods.ask(lambda: self._workers(told), now, limits)
+        if trust(self._pods.belief, now, limits).ok:
+            self._pods_acted = False
         if not (woken.by_workers and self._records_will_do(now)):
             self._records.ask(
                 lambda: self._read_records(now),

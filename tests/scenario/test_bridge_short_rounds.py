@@ -3,6 +3,7 @@
 import pytest
 
 from sunk.bridge.waking import Woken
+from sunk.errors import Unreachable
 from sunk.model.kube import NODE, NODE_SET, POD
 from tests.support.memory_site import Site
 
@@ -53,6 +54,22 @@ def test_what_we_did_to_pods_is_read_from_etcd_before_the_next_plan(site, asked)
     asked.clear()
     site.bridge.round(WORKERS)
     assert asked[:2] == [("nodes", "1"), ("pods", "2")]
+
+
+def test_answer_about_pods_that_did_not_come_is_still_to_be_read_from_etcd(site, asked):
+    site.scale(5)
+    site.bridge.round()
+    answering = site.kube.pods
+
+    def silent(*_words, **_options):
+        raise Unreachable("list pods: no answer", system="kube-apiserver")
+
+    site.kube.pods = silent
+    site.bridge.round(WORKERS)
+    site.kube.pods = answering
+    asked.clear()
+    site.bridge.round(WORKERS)
+    assert asked[:2] == [("nodes", "1"), ("pods", None)]
 
 
 def test_change_of_a_resource_makes_a_whole_round(site, asked):
