@@ -76,7 +76,7 @@ OURS: Mapping[str, Ours] = MappingProxyType(
             "slurmrestd",
             "etc scripts tmp users",
             "/etc/slurm /etc/sunk/scripts /tmp /var/lib/extrausers",
-            "MALLOC_ARENA_MAX SLURMRESTD_SECURITY SLURM_JWT",
+            "MALLOC_ARENA_MAX SLURMRESTD_JSON SLURMRESTD_SECURITY SLURM_JWT",
             30,
         ),
         "login": _ours(
