@@ -45,6 +45,49 @@ def test_round_that_a_cordon_wakes_asks_only_for_nodes_and_pods_and_drains(site,
     assert site.drained() == {"a-0", "a-2"}
 
 
+@pytest.fixture
+def crowded():
+    return Site(workers=10, machines=2)
+
+
+def test_many_workers_of_a_cordoned_machine_are_drained_after_one_list(crowded):
+    crowded.bridge.round()
+    crowded.cordon("m0")
+    asked = []
+    for name in ("drain", "node", "nodes"):
+        real = getattr(crowded.slurm, name)
+        setattr(crowded.slurm, name, lambda *words, n=name, r=real: (asked.append(n), r(*words))[1])
+    crowded.bridge.round(WORKERS)
+    assert asked[0] == "nodes"
+    # The client in memory reads a record itself when it drains it.
+    assert asked[1:] == ["drain", "node"] * 5
+    assert crowded.drained() == {"a-0", "a-2", "a-4", "a-6", "a-8"}
+
+
+def test_one_of_many_that_a_person_has_drained_keeps_its_reason(crowded):
+    crowded.bridge.round()
+    crowded.slurm.drain("a-4", "bad cable")
+    crowded.cordon("m0")
+    crowded.bridge.round(WORKERS)
+    assert crowded.slurm.node("a-4").reason == "bad cable"
+    assert crowded.drained() == {"a-0", "a-2", "a-4", "a-6", "a-8"}
+
+
+def test_without_the_one_list_each_record_is_read_before_its_drain(crowded):
+    crowded.bridge.round()
+    crowded.slurm.drain("a-4", "bad cable")
+    crowded.cordon("m0")
+
+    def silent():
+        raise Unreachable("list nodes: no answer", system="slurmrestd")
+
+    nodes, crowded.slurm.nodes = crowded.slurm.nodes, silent
+    crowded.bridge.round(WORKERS)
+    crowded.slurm.nodes = nodes
+    assert crowded.slurm.node("a-4").reason == "bad cable"
+    assert crowded.drained() == {"a-0", "a-2", "a-4", "a-6", "a-8"}
+
+
 def test_what_we_did_to_pods_is_read_from_etcd_before_the_next_plan(site, asked):
     site.scale(5)
     site.bridge.round()
