@@ -132,7 +132,7 @@ def sight_of(facts: Facts) -> Sight:
     policies, found = sound(facts, sriov_policies.parse), sound(facts, nodes.parse)
     states, pods = sound(facts, sriov_state.parse), sound(facts, pod_networks.parse)
     attachments = sound(facts, network_attachments.parse)
-    devices = sound(facts, sysfs_rdma.parse)
+    devices = sound(facts, sysfs_rdma.parse, pods=True)
     logs, runs = sound(facts, nccl_log.parse), sound(facts, perftest.parse)
     processes: dict[str, tuple[Process, ...]] = {}
     for log in logs:

@@ -32,6 +32,7 @@ class HostRecord:
         clock_seconds: how far its clock is ahead of the collector's; nothing when it did not say.
         at: when it was tried last, in UTC.
         missing: names of the texts that are not there whole, sorted.
+        pod: whether it is a Pod, asked for what it was given.
     """
 
     host: str
@@ -43,6 +44,7 @@ class HostRecord:
     clock_seconds: int | None = None
     at: str = ""
     missing: tuple[str, ...] = ()
+    pod: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
+from sunk_fabric.collection import NAME, Collection
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse.active_test import TestRecord
 from sunk_fabric.parse.collectives import Measured
@@ -65,10 +66,23 @@ class Facts:
     expected: Expected = field(default_factory=Expected)
     intended: tuple[IntendedLink, ...] | None = None
 
-    def of(self, parser: Parser[T]) -> tuple[Reading[T], ...]:
-        """Return the readings of the format that this function parses."""
+    def of(self, parser: Parser[T], *, pods: bool = False) -> tuple[Reading[T], ...]:
+        """Return the readings of the format that this function parses.
+
+        Args:
+            parser: of the format.
+            pods: those of Pods that were asked in their own right too. A Pod shares its machine
+                with its Node, and has less of it: it is no further host to judge.
+        """
         name = parser.__module__.rpartition(".")[2]
-        return cast("tuple[Reading[T], ...]", self.readings.get(name, ()))
+        found = cast("tuple[Reading[T], ...]", self.readings.get(name, ()))
+        return found if pods else tuple(one for one in found if one.host not in self.pods)
+
+    @cached_property
+    def pods(self) -> frozenset[str]:
+        """Return the hosts that are Pods."""
+        records: tuple[Reading[Collection], ...] = self.readings.get(NAME, ())
+        return frozenset(one.host for each in records for one in each.parsed.value.hosts if one.pod)
 
     @cached_property
     def every(self) -> tuple[Reading[Any], ...]:

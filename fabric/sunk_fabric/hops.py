@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
 
 from sunk.assess.verdict import Verdict
 from sunk_fabric.chain import Chain, Hop, Link, Sight, places_of
@@ -14,6 +17,7 @@ from sunk_fabric.parse.sriov_state import NodeState, SpecInterface, Vf
 from sunk_jobs.sysfs_rdma import RdmaDevice
 
 Judged = tuple[Verdict, str]
+Known = TypeVar("Known")
 PASS, FAIL, UNKNOWN, SKIP = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIP
 ACTIVE = "4: ACTIVE"
 
@@ -115,7 +119,7 @@ def _rdma(seen: Sight, node: str, rail: str) -> Judged:
         return UNKNOWN, f"sysfs of {node} was not collected"
     # In exclusive mode a function that a Pod has is seen in that Pod alone.
     pods = _pods_on(seen, node)
-    views = (devices, *(seen.devices.get(one.pod.name, ()) for one in pods))
+    views = (devices, *(_of(seen.devices, one, node) or () for one in pods))
     there = {one.pci[0].address for view in views for one in view if one.pci}
     given = {address for pod in pods for address in _addresses(pod)}
     without = sorted(set(functions) - there - given)
@@ -198,9 +202,23 @@ def _attached(
 
 
 def _asked(pod: PodAttachments) -> list[str]:
-    """Return ``namespace/name`` of the networks in the short form; the long one is not read."""
+    """Return ``namespace/name`` of the networks that it asks for, in either form."""
+    if pod.pod.networks.lstrip().startswith("["):
+        return [f"{one.namespace or pod.pod.namespace}/{one.name}" for one in _long_form(pod)]
     words = (one.strip().partition("@")[0] for one in pod.pod.networks.split(","))
     return [one if "/" in one else f"{pod.pod.namespace}/{one}" for one in words if one]
+
+
+class _Network(msgspec.Struct, frozen=True):
+    name: str = ""
+    namespace: str = ""
+
+
+def _long_form(pod: PodAttachments) -> tuple[_Network, ...]:
+    try:
+        return msgspec.json.decode(pod.pod.networks, type=tuple[_Network, ...])
+    except msgspec.MsgspecError:
+        return ()
 
 
 def _pod(seen: Sight, node: str, rail: str) -> Judged:
@@ -224,13 +242,15 @@ def _pod(seen: Sight, node: str, rail: str) -> Judged:
     return PASS, "; ".join(named)
 
 
-def _in_pods(seen: Sight, node: str, rail: str) -> Iterator[tuple[str, str, RdmaDevice | None]]:
+def _in_pods(
+    seen: Sight, node: str, rail: str
+) -> Iterator[tuple[PodAttachments, str, RdmaDevice | None]]:
     """Yield Pod, name of its device of the rail, and that device where its sysfs was read."""
     for pod, got in _attached(seen, node, rail):
         if got is None or got.device_info is None or got.device_info.pci is None:
             continue
         pci = got.device_info.pci
-        there = seen.devices.get(pod.pod.name, seen.devices.get(node))
+        there = _of(seen.devices, pod, node)
         if there is None:
             continue
         matching = [
@@ -240,7 +260,20 @@ def _in_pods(seen: Sight, node: str, rail: str) -> Iterator[tuple[str, str, Rdma
             or (pci.rdma_device and one.name == pci.rdma_device)
         ]
         name = matching[0].name if matching else pci.rdma_device or pci.pci_address
-        yield pod.pod.name, name, matching[0] if matching else None
+        yield pod, name, matching[0] if matching else None
+
+
+def _hosts(pod: PodAttachments, node: str) -> tuple[str, ...]:
+    """Return under which names of hosts a Pod was asked, the best one first.
+
+    In its own right, under its own name, which is what Slurm calls it, or in its Node's place.
+    """
+    return f"{pod.pod.name}.{pod.pod.namespace}", pod.pod.name, node
+
+
+def _of(known: Mapping[str, Known], pod: PodAttachments, node: str) -> Known | None:
+    """Return what is known of a Pod; nothing when it was asked under none of its names."""
+    return next((known[one] for one in _hosts(pod, node) if one in known), None)
 
 
 def _device(seen: Sight, node: str, rail: str) -> Judged:
@@ -249,11 +282,11 @@ def _device(seen: Sight, node: str, rail: str) -> Judged:
         return UNKNOWN, "no sysfs of a Pod with it was collected"
     for pod, name, device in found:
         if device is None:
-            return FAIL, f"{name} is not seen in {pod}"
+            return FAIL, f"{name} is not seen in {pod.pod.name}"
         wrong = next(_wrong_of(device), "")
         if wrong:
-            return FAIL, f"{name} in {pod} {wrong}"
-    return PASS, "; ".join(f"{name} is active in {pod}" for pod, name, _ in found)
+            return FAIL, f"{name} in {pod.pod.name} {wrong}"
+    return PASS, "; ".join(f"{name} is active in {pod.pod.name}" for pod, name, _ in found)
 
 
 def _wrong_of(device: RdmaDevice) -> Iterator[str]:
@@ -277,19 +310,19 @@ def _nccl(seen: Sight, node: str, rail: str) -> Judged:
     if not found:
         return UNKNOWN, "which device to look for is not known"
     for pod, name in found:
-        processes = seen.processes.get(pod, seen.processes.get(node))
+        processes = _of(seen.processes, pod, node)
         if not processes:
-            return UNKNOWN, f"no log of NCCL on {pod}"
+            return UNKNOWN, f"no log of NCCL on {pod.pod.name}"
         if not any(hca.name == name for one in processes for hca in one.hcas):
-            return FAIL, f"NCCL on {pod} does not use {name}"
-    return PASS, "; ".join(f"NCCL on {pod} uses {name}" for pod, name in found)
+            return FAIL, f"NCCL on {pod.pod.name} does not use {name}"
+    return PASS, "; ".join(f"NCCL on {pod.pod.name} uses {name}" for pod, name in found)
 
 
 def _rate(seen: Sight, node: str, rail: str) -> Judged:
     rates = [
         (name, rate)
         for pod, name, _ in _in_pods(seen, node, rail)
-        for host in (pod, node)
+        for host in _hosts(pod, node)
         if (rate := seen.rates.get(host, {}).get(name)) is not None
     ]
     if not rates:

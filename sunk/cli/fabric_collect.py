@@ -23,10 +23,11 @@ from sunk.model.reach import Over
 if TYPE_CHECKING:
     from sunk.clients import ssh_config
     from sunk.wiring import collect as wiring
-    from sunk_fabric.collect import conversation, gather, kube_texts, over_kube, service
+    from sunk_fabric.collect import brought, conversation, gather, kube_texts, over_kube, service
     from sunk_fabric.collect import plan as planning
     from sunk_fabric.collect.service import Collected
 else:
+    brought = Later("sunk_fabric.collect.brought")
     conversation = Later("sunk_fabric.collect.conversation")
     gather = Later("sunk_fabric.collect.gather")
     kube_texts = Later("sunk_fabric.collect.kube_texts")
@@ -98,6 +99,26 @@ def collect(
             "--image", metavar="IMAGE", help="Kubernetes: a DaemonSet of it where no Pod is."
         ),
     ] = "",
+    pods: Annotated[
+        str,
+        typer.Option(
+            "--pods",
+            metavar="LABELS",
+            help="Kubernetes: ask Pods with these too, for what they were given.",
+        ),
+    ] = "",
+    pods_namespace: Annotated[
+        str | None,
+        typer.Option("--pods-namespace", metavar="NAME", help="Kubernetes: of those, if another."),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text",
+            metavar="FORMAT[@HOST]=FILE",
+            help="Keep this too: a job's log, a test's output. Can be repeated.",
+        ),
+    ] = None,
     pod_seconds: Annotated[
         float,
         typer.Option(
@@ -190,14 +211,16 @@ def collect(
         step_seconds=connect_seconds,
     )
     kube = wiring.cluster(wiring.KubeSettings(kubeconfig=kubeconfig, context=context))
-    pods = over_kube.PodChoice(
+    choice = over_kube.PodChoice(
         namespace=namespace,
         selector=selector,
         container=container,
         image=image,
         wait_seconds=pod_seconds,
+        inside=pods,
+        inside_namespace=pods_namespace or namespace,
     )
-    transport = wiring.way(over, ssh, kube, pods)
+    transport = wiring.way(over, ssh, kube, choice)
     limit = output_mib * _MIB
     manner = gather.Manner(
         limits=conversation.Limits(start_seconds=connect_seconds, output_bytes=limit),
@@ -205,6 +228,7 @@ def collect(
         any_name=any_name,
         fabric_from=fabric_from,
         kube_texts=kube_texts.KubeTexts(kube, command_seconds, limit) if kube else None,
+        brought=tuple(brought.brought(word) for word in text or ()),
     )
     if dry_run:
         show(service.rows(service.planned(request, transport), transport, manner), output)

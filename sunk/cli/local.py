@@ -66,6 +66,10 @@ def up(
         int,
         typer.Option(min=0, max=16, metavar="COUNT", help="Simulated GPUs on each node, 0 to 16."),
     ] = 0,
+    rails: Annotated[
+        int,
+        typer.Option(min=0, max=8, metavar="COUNT", help="Simulated rails of each node, 0 to 8."),
+    ] = 0,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +90,7 @@ def up(
     Installs, builds or downloads first whatever is missing; then starts Kubernetes, then Slurm,
     and waits until every Slurm node takes jobs. Safe to run again at any time and after any
     interruption: what is right already stays as it is. After an edit of the description, it
-    applies what changed; another number of nodes or GPUs needs `sunk local down` first.
+    applies what changed; another number of nodes, GPUs or rails needs `sunk local down` first.
 
     Touches: Debian packages (apt-get), the cache, the cluster's state folder, network namespaces
     and cgroups of its own, and three sysctls that the last cluster's `down` restores.
@@ -99,11 +103,12 @@ def up(
     - `sunk local up`
     - `sunk local up --file my-cluster.yaml`
     - `sunk local up --name gpus --gpus 2`
+    - `sunk local up --name rails --rails 2`
     """
     settings = local_settings(state_dir, cache_dir)
     cluster = slurm_site.described(file) if slurm else None
     with reporting() as reporter:
-        parameters = clusters.Parameters(node_count=nodes, gpus=gpus)
+        parameters = clusters.Parameters(node_count=nodes, gpus=gpus, rails=rails)
         wiring.bring_up(name, parameters, cluster, settings, reporter)
     say(f"cluster {name} is up; look at it with: sunk local status --name {name}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import yaml
 
@@ -14,6 +14,7 @@ from sunk.model.kube import DEPLOYMENT, SERVICE_ACCOUNT, KubeObject
 from sunk.resources import data_folder
 
 _READY_SECONDS = 90.0
+_SERVED_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 
 
@@ -21,6 +22,24 @@ def objects() -> tuple[KubeObject, ...]:
     """Return the objects of the cluster's services, in the order to apply them."""
     text = (data_folder("deploy") / "local" / "coredns.yaml").read_text()
     return (volumes.storage_class(), *yaml.safe_load_all(text))
+
+
+def apply(kube: Kube, things: Iterable[KubeObject]) -> None:
+    """Apply objects in order; those of a definition just made once they are served.
+
+    Raises:
+        NotFound: they are not served in time.
+    """
+    deadline = time.monotonic() + _SERVED_SECONDS
+    for thing in things:
+        while True:
+            try:
+                kube.apply(thing)
+                break
+            except NotFound:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_SECONDS)
 
 
 def dns_is_ready(kube: Kube) -> bool:

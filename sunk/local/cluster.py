@@ -24,6 +24,7 @@ from sunk.local import (
     network,
     node,
     pki,
+    rails,
 )
 from sunk.local.files import write_whole
 from sunk.local.layout import NODE_COUNT_LIMIT, Layout, Node, node_named, nodes
@@ -203,7 +204,7 @@ class LocalCluster:
         each = self.require_off(name)
         parameters = self.parameters()
         kept = keep_programs(self.layout.programs, parts.kube)
-        parts = replace(parts, gpus=parameters.gpus, kube=kept)
+        parts = replace(parts, gpus=parameters.gpus, rails=parameters.rails, kube=kept)
         with (
             self.exclusively(f"power on {name} of"),
             step(self._reporter, f"boot {name}") as current,
@@ -321,7 +322,7 @@ class LocalCluster:
     ) -> None:
         everyone = nodes(parameters.node_count)
         off = [each for each in everyone if not node.is_on(self.layout, each)]
-        parts = replace(parts, gpus=parameters.gpus)
+        parts = replace(parts, gpus=parameters.gpus, rails=parameters.rails)
         for each in everyone:
             if each in off:
                 current.detail(f"booting {each.name}")
@@ -358,8 +359,9 @@ class LocalCluster:
 
     def _start_services(self, kube: Kube, current: Step) -> None:
         layout = self.layout
-        for thing in addons.objects():
-            kube.apply(thing)
+        parameters = self.parameters()
+        addons.apply(kube, addons.objects())
+        addons.apply(kube, rails.objects(layout, nodes(parameters.node_count), parameters.rails))
         started = helpers.start_volumes(layout)
         current.detail("waiting for the default service account and DNS")
         addons.wait_until_ready(kube, layout.name, self.require_processes)

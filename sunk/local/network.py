@@ -71,6 +71,25 @@ def connect_node(layout: Layout, node: Node, others: Sequence[Node]) -> None:
     _ip("-n", hub, "route", "replace", node.pod_range, "via", node.address)
 
 
+def connect_rail(layout: Layout, node: Node, rail: str, number: int) -> None:
+    """Lay a node's cable of a rail: a bridge in the node, joined to the others' by one between.
+
+    The bridge in the node is the one that the CNI plugin ``bridge`` then puts Pods on.
+    """
+    own, hub, port = layout.node_namespace(node), layout.namespace, f"{node.port_name}-r{number}"
+    if not _has_link(hub, rail):
+        _ip("-n", hub, "link", "add", rail, "type", "bridge")
+    _ip("-n", hub, "link", "set", rail, "up")
+    if _has_link(hub, port):
+        _ip("-n", hub, "link", "delete", port)
+    _ip("-n", own, "link", "add", rail, "type", "bridge")
+    _ip("-n", own, "link", "set", rail, "up")
+    uplink = f"up-{number}"
+    _ip(*("-n", hub, "link", "add", port, "type", "veth", "peer", "name", uplink, "netns", own))
+    _ip("-n", hub, "link", "set", port, "master", rail, "up")
+    _ip("-n", own, "link", "set", uplink, "master", rail, "up")
+
+
 def set_cable(layout: Layout, node: Node, *, up: bool) -> None:
     """Cut or heal a node's cable at the bridge: to the node it looks like a dead network."""
     hub = layout.namespace

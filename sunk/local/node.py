@@ -7,6 +7,7 @@ first process, carries it out. Killing that process is a power loss; starting it
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -16,12 +17,21 @@ from pathlib import Path
 import msgspec
 
 from sunk.clients import process
-from sunk.local import cgroups, daemons, network, pids
-from sunk.local.layout import CLUSTER_ADDRESS, DNS_SERVICE_ADDRESS, POD_RANGE, Layout, Node
+from sunk.local import cgroups, daemons, network, pids, rails
+from sunk.local.layout import (
+    API_PORT,
+    CLUSTER_ADDRESS,
+    DNS_SERVICE_ADDRESS,
+    POD_RANGE,
+    Layout,
+    Node,
+)
 from sunk.local.mounts import remove_tree
 from sunk.local.software.gather import KubePrograms
 
 PAUSE_IMAGE = "sunk.dev/pause:local"
+CNI_PROGRAMS = Path("/usr/lib/cni")
+ATTACH_NETWORKS = "attach-networks-stand-in"
 _VOLATILE = ("run-containerd", "run-netns", "run-cni")
 """Folders that a real machine has in memory: a boot finds them empty."""
 _STORE_KEY_FILE = "store.key"
@@ -69,6 +79,7 @@ class NodeParts:
         store_key: tells sets of images apart.
         pack_images: writes the images as one OCI archive, for nodes that run with an older set.
         gpus: simulated GPUs on each node.
+        rails: simulated rails of each node.
     """
 
     kube: KubePrograms
@@ -76,6 +87,7 @@ class NodeParts:
     store_key: str
     pack_images: Callable[[Path], None]
     gpus: int = 0
+    rails: int = 0
 
 
 def mounts_of(layout: Layout, node: Node) -> tuple[tuple[str, str], ...]:
@@ -95,9 +107,12 @@ def mounts_of(layout: Layout, node: Node) -> tuple[tuple[str, str], ...]:
     return tuple((str(home / own), place) for own, place in places.items())
 
 
-def cni_config(node: Node) -> str:
-    """Return the CNI configuration: a bridge and addresses from the node's own range."""
-    bridge = {
+def cni_config(layout: Layout, node: Node, rail_count: int) -> str:
+    """Return the CNI configuration: a bridge and addresses from the node's own range.
+
+    With rails, the stand-in for Multus makes that bridge, and the further networks of Pods.
+    """
+    bridge: dict[str, object] = {
         "type": "bridge",
         "bridge": "cni0",
         "isGateway": True,
@@ -109,12 +124,21 @@ def cni_config(node: Node) -> str:
             "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
+    if rail_count:
+        bridge = {
+            "type": ATTACH_NETWORKS,
+            "default": bridge,
+            "server": f"https://{CLUSTER_ADDRESS}:{API_PORT}",
+            "ca": f"{layout.pki}/ca.crt",
+            "certificate": f"{layout.pki}/attach-networks.crt",
+            "key": f"{layout.pki}/attach-networks.key",
+        }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
     document = {"cniVersion": "1.0.0", "name": "local", "plugins": [bridge, ports]}
     return json.dumps(document, indent=2) + "\n"
 
 
-def containerd_config() -> str:
+def containerd_config(cni_programs: Path) -> str:
     """Return containerd's configuration.
 
     ``restrict_oom_score_adj`` is the one that matters: without CAP_SYS_RESOURCE runc cannot lower
@@ -145,7 +169,7 @@ disabled_plugins = [{plugins}]
   restrict_oom_score_adj = true
 
   [plugins."{cri}".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{cni_programs}"
     conf_dir = "/etc/cni/net.d"
 
   [plugins."{cri}".containerd.runtimes.runc]
@@ -251,6 +275,19 @@ def node_plan(layout: Layout, node: Node, parts: NodeParts) -> NodePlan:
                 log=log("simulated-gpus"),
             )
         )
+    for rail in rails.rails(parts.rails):
+        functions = ",".join(rail.address(one) for one in rail.functions)
+        daemons.append(
+            Daemon(
+                name=f"simulated-{rail.name}",
+                argv=(
+                    *(str(kube.function_plugin), f"--resource={rail.resource}"),
+                    *(f"--functions={functions}", f"--sysfs={rails.SYSFS}"),
+                    "--socket-dir=/var/lib/kubelet/device-plugins",
+                ),
+                log=log(f"simulated-{rail.name}"),
+            )
+        )
     return NodePlan(hostname=node.name, mounts=mounts_of(layout, node), daemons=tuple(daemons))
 
 
@@ -268,14 +305,18 @@ def boot(
     cgroups.remove(hierarchies.roots, layout.node_cgroup(node))
     cgroups.make(hierarchies, layout.node_cgroup(node))
     network.connect_node(layout, node, all_nodes)
+    for rail in rails.rails(parts.rails):
+        network.connect_rail(layout, node, rail.name, rail.number)
     for volatile in _VOLATILE:
         shutil.rmtree(home / volatile, ignore_errors=True)
     plan = node_plan(layout, node, parts)
     for own, _ in plan.mounts:
         Path(own).mkdir(parents=True, exist_ok=True)
     (home / "etc-cni" / "net.d").mkdir(exist_ok=True)
-    (home / "etc-cni" / "net.d" / "10-local.conflist").write_text(cni_config(node))
-    (home / "containerd.toml").write_text(containerd_config())
+    config = cni_config(layout, node, parts.rails)
+    (home / "etc-cni" / "net.d" / "10-local.conflist").write_text(config)
+    programs = _lay_out_rails(home, node, parts.rails) if parts.rails else CNI_PROGRAMS
+    (home / "containerd.toml").write_text(containerd_config(programs))
     (home / "kubelet.json").write_text(kubelet_config(layout, node, hierarchies.version))
     (home / "resolv.conf").write_text(f"nameserver {CLUSTER_ADDRESS}\n")
     plan_file = home / "plan.json"
@@ -287,6 +328,21 @@ def boot(
         *(sys.executable, "-m", "sunk.local.node_main", str(plan_file)),
     )
     daemons.start(layout, node.name, words)
+
+
+def _lay_out_rails(home: Path, node: Node, count: int) -> Path:
+    """Write the simulated part of sysfs; returns a folder of CNI programs that has our stand-in."""
+    rails.lay_out(home / "kubelet" / Path(rails.SYSFS).relative_to("/var/lib/kubelet"), node, count)
+    programs = home / "cni-programs"
+    shutil.rmtree(programs, ignore_errors=True)
+    programs.mkdir()
+    for each in CNI_PROGRAMS.iterdir():
+        (programs / each.name).symlink_to(each)
+    stand_in = programs / ATTACH_NETWORKS
+    words = shlex.join([sys.executable, "-m", "sunk.local.attach_networks"])
+    stand_in.write_text(f"#!/bin/sh\nexec {words}\n")
+    stand_in.chmod(0o755)
+    return programs
 
 
 def renew_images(layout: Layout, node: Node, parts: NodeParts) -> bool:

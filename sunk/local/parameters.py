@@ -24,12 +24,14 @@ class Parameters:
     Attributes:
         node_count: Kubernetes nodes.
         gpus: simulated GPUs on each node.
+        rails: simulated rails of each node.
         api_port: loopback port of the machine that leads to kube-apiserver.
         ssh_port: loopback port of the machine that leads to the login node.
     """
 
     node_count: int = 2
     gpus: int = 0
+    rails: int = 0
     api_port: int = 0
     ssh_port: int = 0
 
@@ -48,13 +50,23 @@ def require_same(name: str, existing: Parameters, wanted: Parameters) -> None:
     Raises:
         ConfigError: it is not; the hint says what to give.
     """
-    if (existing.node_count, existing.gpus) != (wanted.node_count, wanted.gpus):
+    if _kind(existing) != _kind(wanted):
         raise ConfigError(
-            f"bring up cluster {name}: it exists with {existing.node_count} nodes "
-            f"and {existing.gpus} GPUs on each, not {wanted.node_count} and {wanted.gpus}",
-            hint=f"keep it with: --nodes {existing.node_count} --gpus {existing.gpus}; or first: "
-            f"sunk local down --name {name}",
+            f"bring up cluster {name}: it exists with {_words(existing)}, not {_words(wanted)}",
+            hint=f"keep it with: {_options(existing)}; or first: sunk local down --name {name}",
         )
+
+
+def _kind(one: Parameters) -> tuple[int, ...]:
+    return one.node_count, one.gpus, one.rails
+
+
+def _words(one: Parameters) -> str:
+    return f"{one.node_count} nodes of {one.gpus} GPUs and {one.rails} rails"
+
+
+def _options(one: Parameters) -> str:
+    return f"--nodes {one.node_count} --gpus {one.gpus} --rails {one.rails}"
 
 
 def write_parameters(layout: Layout, parameters: Parameters) -> None:

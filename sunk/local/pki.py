@@ -67,6 +67,7 @@ def leaves(nodes: Sequence[Node]) -> tuple[Leaf, ...]:
         Leaf(name="controller-manager", common_name="system:kube-controller-manager"),
         Leaf(name="scheduler", common_name="system:kube-scheduler"),
         Leaf(name="proxy", common_name="system:kube-proxy"),
+        Leaf(name="attach-networks", common_name="attach-networks"),
         Leaf(name="front-proxy-client", common_name="front-proxy-client"),
         *(
             Leaf(

@@ -70,6 +70,12 @@ CUSTOM_RESOURCE_DEFINITION = _kind(
 )
 SLURM_CLUSTER = _kind("sunk.dev/v1alpha1", "SlurmCluster", "slurmclusters")
 NODE_SET = _kind("sunk.dev/v1alpha1", "NodeSet", "nodesets")
+NETWORK_ATTACHMENT = _kind(
+    "k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", "network-attachment-definitions"
+)
+SRIOV = "sriovnetwork.openshift.io/v1"
+SRIOV_POLICY = _kind(SRIOV, "SriovNetworkNodePolicy", "sriovnetworknodepolicies")
+SRIOV_STATE = _kind(SRIOV, "SriovNetworkNodeState", "sriovnetworknodestates")
 
 KINDS = {
     (kind.api_version, kind.name): kind
@@ -78,6 +84,7 @@ KINDS = {
         *(SERVICE_ACCOUNT, SECRET, CONFIG_MAP, EVENT, STATEFUL_SET, DEPLOYMENT, LEASE, DAEMON_SET),
         *(STORAGE_CLASS, ROLE, ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING),
         *(CUSTOM_RESOURCE_DEFINITION, SLURM_CLUSTER, NODE_SET),
+        *(NETWORK_ATTACHMENT, SRIOV_POLICY, SRIOV_STATE),
     )
 }
 

@@ -407,14 +407,14 @@ def test_a_go_module_that_cannot_be_had_is_named(monkeypatch, tmp_path):
         gobuild.build_program(Cache(tmp_path / "cache"), gobuild.find_go(), gobuild.HELM, DEPLOY)
 
 
-def test_the_simulated_gpu_plugin_does_what_kubelets_expect(tmp_path):
+def test_the_simulated_device_plugins_do_what_kubelets_expect(tmp_path):
     for name in ("go.mod", "go.sum"):
         (tmp_path / name).write_bytes((DEPLOY / "local/kube" / name).read_bytes())
-    (tmp_path / "simulatedgpu").mkdir()
-    for file in (DEPLOY / "local/kube/simulatedgpu").glob("*.go"):
-        (tmp_path / "simulatedgpu" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "simulated").mkdir()
+    for file in (DEPLOY / "local/kube/simulated").glob("*.go"):
+        (tmp_path / "simulated" / file.name).write_bytes(file.read_bytes())
     process.run(
-        ["go", "test", "-mod=readonly", "-trimpath", "./simulatedgpu/"],
+        ["go", "test", "-mod=readonly", "-trimpath", "./simulated/"],
         cwd=tmp_path,
         timeout_seconds=600,
         env={"CGO_ENABLED": "0", "GOFLAGS": ""},

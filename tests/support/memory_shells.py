@@ -111,6 +111,7 @@ class MemoryTransport:
     prepared: tuple[str, ...] | None = None
     closed: bool = False
     close_fails: bool = False
+    pods: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name, host in self.known.items():
@@ -139,6 +140,9 @@ class MemoryTransport:
                 hint="mend it",
             )
         return MemoryShell(found, self.now)
+
+    def is_pod(self, host: str) -> bool:
+        return host in self.pods
 
     def is_named(self, host: str, called: str) -> bool:
         return host == called

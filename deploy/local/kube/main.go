@@ -23,7 +23,7 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
-	"sunk.dev/local/kube/simulatedgpu"
+	"sunk.dev/local/kube/simulated"
 )
 
 // Constructors, not commands: each registers flags and feature gates process-wide, so only the
@@ -35,7 +35,8 @@ var programs = map[string]func() *cobra.Command{
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	"kube-proxy":              proxy.NewProxyCommand,
 	"kubectl":                 kubectl.NewDefaultKubectlCommand,
-	simulatedgpu.Name:         simulatedgpu.NewCommand,
+	simulated.GPUs:            simulated.NewGPUCommand,
+	simulated.Functions:       simulated.NewFunctionCommand,
 }
 
 func names() string {

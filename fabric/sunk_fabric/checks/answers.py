@@ -69,10 +69,14 @@ def missing(*parsers: Parser[Any]) -> Answer:
 
 
 def each(
-    facts: Facts, parser: Parser[T], judge: Callable[[Reading[T]], Iterable[Answer]]
+    facts: Facts,
+    parser: Parser[T],
+    judge: Callable[[Reading[T]], Iterable[Answer]],
+    *,
+    pods: bool = False,
 ) -> Iterator[Answer]:
     """Ask about every sound reading; unsound ones are UNKNOWN with what is wrong with them."""
-    readings = facts.of(parser)
+    readings = facts.of(parser, pods=pods)
     if not readings:
         yield missing(parser)
     for one in readings:
@@ -83,6 +87,6 @@ def each(
             yield from judge(one)
 
 
-def sound(facts: Facts, parser: Parser[T]) -> tuple[Reading[T], ...]:
+def sound(facts: Facts, parser: Parser[T], *, pods: bool = False) -> tuple[Reading[T], ...]:
     """Return the readings that a verdict may rest on."""
-    return tuple(one for one in facts.of(parser) if not trouble(one))
+    return tuple(one for one in facts.of(parser, pods=pods) if not trouble(one))

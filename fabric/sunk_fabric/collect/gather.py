@@ -14,7 +14,8 @@ from sunk.assess.evidence import Evidence
 from sunk.errors import NotReached, SunkError
 from sunk.model.reach import Reason
 from sunk.progress import Reporter, step
-from sunk_fabric.collect import kube_texts
+from sunk_fabric.collect import brought, kube_texts
+from sunk_fabric.collect.brought import Brought
 from sunk_fabric.collect.conversation import Conversation, Limits, Taken, now
 from sunk_fabric.collect.keeping import Keeper
 from sunk_fabric.collect.kube_texts import KubeTexts
@@ -39,6 +40,7 @@ class Manner:
         any_name: take hosts whatever they call themselves.
         fabric_from: the host to ask about the whole fabric; chosen when empty.
         kube_texts: what Kubernetes is asked; nothing when absent.
+        brought: texts that somebody else took.
     """
 
     limits: Limits
@@ -46,6 +48,7 @@ class Manner:
     any_name: bool = False
     fabric_from: str = ""
     kube_texts: KubeTexts | None = None
+    brought: tuple[Brought, ...] = ()
 
 
 @dataclass
@@ -128,6 +131,8 @@ def collect(
             once = _ask_once(run, plan, records, reporter)
             fabric_from, notes = once.fabric_from or fabric_from, once.notes
             _ask_kube(manner.kube_texts, keeper, reporter)
+            for one in manner.brought:
+                keeper.add(one.taken(), host=one.host, over=brought.OVER)
         finally:
             run.hang_up()
             notes = [*notes, *_closed(transport)]
@@ -236,7 +241,12 @@ def _so_far(records: Mapping[str, HostRecord], done: int, total: int) -> str:
 
 def _ask_host(run: _Run, host: str, questions: tuple[Question, ...]) -> HostRecord:
     """Return what came of one host; never raises for what the host does."""
-    record = HostRecord(host=host, outcome=Outcome.NOT_ASKED, missing=_names(questions))
+    record = HostRecord(
+        host=host,
+        outcome=Outcome.NOT_ASKED,
+        missing=_names(questions),
+        pod=run.transport.is_pod(host),
+    )
     if run.stop.is_set():
         return record
     whole: set[str] = set()

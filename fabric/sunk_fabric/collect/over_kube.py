@@ -34,6 +34,9 @@ class PodChoice:
         container: in those Pods; their default one when empty.
         image: of a DaemonSet for Nodes without such a Pod; none is made when empty.
         wait_seconds: the longest that its Pods may take to start.
+        inside: labels of Pods that are asked in their own right, beside the Nodes, for what they
+            were given; none when empty. Their names as hosts are ``<pod>.<namespace>``.
+        inside_namespace: of those Pods.
     """
 
     namespace: str
@@ -41,6 +44,8 @@ class PodChoice:
     container: str = ""
     image: str = ""
     wait_seconds: float = 120.0
+    inside: str = ""
+    inside_namespace: str = ""
 
 
 @dataclass
@@ -58,7 +63,8 @@ class OverKube:
     choice: PodChoice
     step_seconds: float
     token: str = field(default_factory=lambda: secrets.token_hex(4))
-    _found: Mapping[str, Pod] | None = None
+    _found: dict[str, Pod] | None = None
+    _pods: Mapping[str, Pod] | None = None
     _made: dict[str, Pod] = field(default_factory=dict)
     _trouble: dict[str, str] = field(default_factory=dict)
     _created: bool = False
@@ -69,15 +75,17 @@ class OverKube:
         Raises:
             InputError: neither Pods nor an image.
         """
-        if not self.choice.selector and not self.choice.image:
+        if not (self.choice.selector or self.choice.image or self.choice.inside):
             raise InputError(
                 "collect over Kubernetes: neither Pods nor an image for a DaemonSet are named",
-                hint="give --selector LABELS, --image IMAGE, or both",
+                hint="give --selector LABELS, --image IMAGE, --pods LABELS, or several of them",
             )
 
     def hosts(self) -> tuple[str, ...]:
-        """Return the names of all Nodes."""
-        return tuple(one.name for one in self.kube.nodes())
+        """Return the names of all Nodes, unless Pods alone are meant, and of the Pods."""
+        asked = self.choice.selector or self.choice.image
+        nodes = tuple(one.name for one in self.kube.nodes()) if asked else ()
+        return (*nodes, *self._inside())
 
     def over(self, host: str) -> str:
         """Return the Pod or the DaemonSet that a Node is asked through."""
@@ -147,6 +155,10 @@ class OverKube:
         pod = self._there().get(host)
         return same_host(host, called) or (pod is not None and called == pod.name)
 
+    def is_pod(self, host: str) -> bool:
+        """Return whether it is one of the Pods that are asked in their own right."""
+        return host in self._inside()
+
     def close(self) -> None:
         """Delete the DaemonSet.
 
@@ -165,7 +177,15 @@ class OverKube:
         if self._found is None:
             selector, namespace = self.choice.selector, self.choice.namespace
             self._found = _by_node(self.kube.pods(namespace, selector) if selector else ())
+            self._found |= self._inside()
         return self._found
+
+    def _inside(self) -> Mapping[str, Pod]:
+        if self._pods is None:
+            labels, namespace = self.choice.inside, self.choice.inside_namespace
+            pods = self.kube.pods(namespace, labels) if labels else ()
+            self._pods = {f"{one.name}.{one.namespace}": one for one in pods if _usable(one)}
+        return self._pods
 
     def _shell(self, pod: Pod, argv: tuple[str, ...], container: str) -> Shell:
         try:
@@ -184,8 +204,11 @@ class OverKube:
 
 def _by_node(pods: Iterable[Pod]) -> dict[str, Pod]:
     """Return the first usable Pod of each Node."""
-    usable = (one for one in pods if one.node and one.ready and not one.deleting)
     found: dict[str, Pod] = {}
-    for one in usable:
+    for one in filter(_usable, pods):
         found.setdefault(str(one.node), one)
     return found
+
+
+def _usable(pod: Pod) -> bool:
+    return bool(pod.node) and pod.ready and not pod.deleting

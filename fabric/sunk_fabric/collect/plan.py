@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sunk.assess.evidence import Evidence
@@ -50,12 +50,16 @@ def hosts_in(text: str) -> tuple[str, ...]:
 
 
 def plan(
-    hosts: Sequence[str],
-    questions: tuple[Question, ...],
+    hosts: Mapping[str, tuple[Question, ...]],
     once: tuple[OnceQuestion, ...],
     before: Collection[Evidence] = (),
 ) -> Plan:
     """Return what is to be asked; of what an earlier run has whole, nothing.
+
+    Args:
+        hosts: host -> what it is to be asked.
+        once: what one host of a kind is to be asked.
+        before: what an earlier run has.
 
     Raises:
         InputError: there is no host to ask.
@@ -68,7 +72,7 @@ def plan(
     whole = _whole(before)
     asked = {
         host: tuple(one for one in questions if one.name not in whole.get(host, ()))
-        for host in hosts
+        for host, questions in hosts.items()
     }
     left = tuple(one for one in once if not _is_had(one, once, whole))
     anew = {one.question.name for one in left}

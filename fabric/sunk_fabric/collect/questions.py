@@ -97,6 +97,13 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
 """Name -> lines for sh, asked of every host: what needs a loop or another answer first."""
 
 
+POD_TEXTS = frozenset(
+    {"uname", "ip_link", "rdma_link", "ibv_devinfo", "proc_limits.slurmd", "sysfs_rdma"}
+    | {"sysfs_rdma.later", "nvidia_topo"}
+)
+"""What a Pod is asked: the rest it shares with its Node, and would say of that once more."""
+
+
 class OnceOf(Enum):
     """Which host is asked for what concerns all of them."""
 

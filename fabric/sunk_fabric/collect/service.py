@@ -15,7 +15,7 @@ from sunk_fabric.collect import gather, keeping, kube_texts
 from sunk_fabric.collect.gather import Manner
 from sunk_fabric.collect.keeping import Before, Keeper
 from sunk_fabric.collect.plan import Plan, plan
-from sunk_fabric.collect.questions import SYSFS, OnceOf, host_questions, once_questions
+from sunk_fabric.collect.questions import POD_TEXTS, SYSFS, OnceOf, host_questions, once_questions
 from sunk_fabric.collect.transport import Transport
 from sunk_fabric.collection import Collection
 
@@ -95,13 +95,14 @@ def planned(request: Request, transport: Transport, before: Before | None = None
     seconds = request.command_seconds
     hosts = request.hosts or earlier or transport.hosts()
     transport.check(hosts)
+    questions = host_questions(
+        within_seconds=seconds,
+        sysfs_root=request.sysfs_root,
+        window_seconds=request.window_seconds,
+    )
+    inside = tuple(one for one in questions if one.name in POD_TEXTS)
     return plan(
-        hosts,
-        host_questions(
-            within_seconds=seconds,
-            sysfs_root=request.sysfs_root,
-            window_seconds=request.window_seconds,
-        ),
+        {host: inside if transport.is_pod(host) else questions for host in hosts},
         once_questions(within_seconds=seconds),
         before.evidence,
     )

@@ -47,6 +47,9 @@ class Transport(Protocol):
     def is_named(self, host: str, called: str) -> bool:
         """Return whether a host that calls itself so may be the one that is meant."""
 
+    def is_pod(self, host: str) -> bool:
+        """Return whether it is a Pod in its own right, asked for what it was given alone."""
+
     def close(self) -> None:
         """Undo what was made ready, whatever happened."""
 
@@ -87,6 +90,10 @@ class OverSsh:
     def is_named(self, host: str, called: str) -> bool:
         """Compare first labels; an address is any host's."""
         return is_address(host) or same_host(host, called)
+
+    def is_pod(self, host: str) -> bool:  # noqa: ARG002 - none is
+        """Return False."""
+        return False
 
     def close(self) -> None:
         """Close what is kept."""
@@ -141,6 +148,10 @@ class Local:
     def is_named(self, host: str, called: str) -> bool:  # noqa: ARG002 - there is one host
         """Return True: it is this machine, whatever it calls itself."""
         return True
+
+    def is_pod(self, host: str) -> bool:  # noqa: ARG002 - it is none
+        """Return False."""
+        return False
 
     def close(self) -> None:
         """Nothing to undo."""

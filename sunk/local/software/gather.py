@@ -20,12 +20,13 @@ from sunk.local.software.debian import (
 )
 from sunk.local.software.gobuild import (
     COREDNS,
+    FUNCTION_PLUGIN,
     GPU_PLUGIN,
-    GPU_PLUGIN_ALONE,
     HELM,
     KUBE,
     KUBE_VERSION,
     PAUSE,
+    PLUGINS_ALONE,
     GoProgram,
     GoToolchain,
     build_program,
@@ -73,6 +74,7 @@ class KubePrograms:
         proxy: kube-proxy.
         kubectl: kubectl of the same version.
         gpu_plugin: simulated-gpu-plugin, our stand-in for a GPU vendor's device plugin.
+        function_plugin: simulated-function-plugin, our stand-in for the SR-IOV device plugin.
     """
 
     version: str
@@ -83,6 +85,7 @@ class KubePrograms:
     proxy: Path
     kubectl: Path
     gpu_plugin: Path
+    function_plugin: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,12 +266,12 @@ class _Run:
         for reason in found.reasons:
             step.detail(f"not taken: {reason}")
         if found.files:
-            plugin = self._go(step, results, GPU_PLUGIN_ALONE).content / GPU_PLUGIN
+            plugins = self._go(step, results, PLUGINS_ALONE).content
             step.outcome = f"prebuilt {found.version} from {found.files[0][1].parent}"
-            return _kube_programs(self._links(found).content, found.version, plugin)
+            return _kube_programs(self._links(found).content, found.version, plugins)
         entry = self._go(step, results, KUBE)
         step.outcome = "; ".join((entry.outcome, *(f"not taken: {why}" for why in found.reasons)))
-        return _kube_programs(entry.content, KUBE_VERSION, entry.content / GPU_PLUGIN)
+        return _kube_programs(entry.content, KUBE_VERSION, entry.content)
 
     def _links(self, found: Prebuilt) -> Entry:
         """Return a folder of links to prebuilt programs, so that all have their usual names."""
@@ -339,7 +342,7 @@ def _rootfs(results: Mapping[str, Any]) -> Path:
     return entry.content / "root"
 
 
-def _kube_programs(folder: Path, version: str, plugin: Path) -> KubePrograms:
+def _kube_programs(folder: Path, version: str, plugins: Path) -> KubePrograms:
     return KubePrograms(
         version=version,
         apiserver=folder / "kube-apiserver",
@@ -348,7 +351,8 @@ def _kube_programs(folder: Path, version: str, plugin: Path) -> KubePrograms:
         kubelet=folder / "kubelet",
         proxy=folder / "kube-proxy",
         kubectl=folder / "kubectl",
-        gpu_plugin=plugin,
+        gpu_plugin=plugins / GPU_PLUGIN,
+        function_plugin=plugins / FUNCTION_PLUGIN,
     )
 
 

@@ -89,6 +89,7 @@ KUBE_PROGRAMS = (
     "kubectl",
 )
 GPU_PLUGIN = "simulated-gpu-plugin"
+FUNCTION_PLUGIN = "simulated-function-plugin"
 
 _KUBE_MAJOR, _KUBE_MINOR, _ = KUBE_VERSION.removeprefix("v").split(".")
 KUBE = GoProgram(
@@ -100,9 +101,14 @@ KUBE = GoProgram(
         ("k8s.io/component-base/version.gitMinor", _KUBE_MINOR),
         ("k8s.io/client-go/pkg/version.gitVersion", KUBE_VERSION),
     ),
-    links=(*KUBE_PROGRAMS, GPU_PLUGIN),
+    links=(*KUBE_PROGRAMS, GPU_PLUGIN, FUNCTION_PLUGIN),
 )
-GPU_PLUGIN_ALONE = GoProgram(name=GPU_PLUGIN, folder="kube", package="./simulatedgpu/standalone")
+PLUGINS_ALONE = GoProgram(
+    name=GPU_PLUGIN,
+    folder="kube",
+    package="./simulated/standalone",
+    links=(FUNCTION_PLUGIN,),
+)
 COREDNS = GoProgram(name="coredns", folder="coredns", package="github.com/coredns/coredns")
 HELM = GoProgram(
     name="helm",

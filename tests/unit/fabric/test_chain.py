@@ -137,6 +137,15 @@ def not_attached(files):
     pod["status"] = json.dumps(json.loads(pod["status"])[:1])
 
 
+def not_attached_in_the_long_form(files):
+    not_attached(files)
+    pod = files["pod_networks.json"][0]
+    asked = [one.strip().rpartition("/") for one in pod["networks"].split(",")]
+    pod["networks"] = json.dumps(
+        [{"name": name, "namespace": space or pod["namespace"]} for space, _, name in asked]
+    )
+
+
 def another_card(files):
     pod = files["pod_networks.json"][0]
     pod["status"] = pod["status"].replace(VF, "0000:3b:00.1")
@@ -167,6 +176,7 @@ BROKEN = {
     other_resource: Hop.ATTACHMENT,
     broken_config: Hop.ATTACHMENT,
     not_attached: Hop.POD,
+    not_attached_in_the_long_form: Hop.POD,
     another_card: Hop.POD,
     not_in_the_pod: Hop.DEVICE,
     port_down: Hop.DEVICE,
@@ -184,6 +194,14 @@ def test_first_broken_hop_is_named_and_no_rate_passes_over_it(tmp_path, breaks):
     assert found.broken.hop is BROKEN[breaks], lines(found)
     assert found.verdict is Verdict.FAIL
     assert found.links[-1].verdict is not Verdict.PASS
+
+
+def test_pod_that_was_asked_in_its_own_right_is_known_by_its_name_and_namespace(tmp_path):
+    files = whole()
+    space = files["pod_networks.json"][0]["namespace"]
+    for name in ("sysfs_rdma.json", "perftest.txt"):
+        files[f"w-0.{space}/{name}"] = files.pop(f"w-0/{name}")
+    assert chain(tmp_path, files).verdict is Verdict.PASS
 
 
 def test_rail_that_was_not_bought_is_the_contracts_fault(tmp_path):

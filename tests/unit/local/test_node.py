@@ -30,6 +30,7 @@ PROGRAMS = KubePrograms(
             "proxy",
             "kubectl",
             "gpu_plugin",
+            "function_plugin",
         )
     },
 )
@@ -37,18 +38,21 @@ LAYOUT = cluster_layout("t", Path("/s"))
 NODE = Node(number=2)
 
 
-def parts(gpus: int = 0) -> NodeParts:
+def parts(gpus: int = 0, rails: int = 0) -> NodeParts:
     return NodeParts(
         kube=PROGRAMS,
         fill_store=lambda _target: None,
         store_key="k",
         pack_images=lambda _target: None,
         gpus=gpus,
+        rails=rails,
     )
 
 
 def test_containerd_never_lowers_oom_scores_because_that_needs_a_capability_we_lack():
-    cri = tomllib.loads(containerd_config())["plugins"]["io.containerd.grpc.v1.cri"]
+    cri = tomllib.loads(containerd_config(Path("/usr/lib/cni")))["plugins"][
+        "io.containerd.grpc.v1.cri"
+    ]
     assert cri["restrict_oom_score_adj"] is True
     assert cri["sandbox_image"] == "sunk.dev/pause:local"
 
@@ -62,7 +66,7 @@ def test_kubelet_is_told_about_cgroup_version_1_only_there(version, present):
 
 
 def test_pods_of_a_node_get_addresses_of_its_own_range():
-    bridge = json.loads(cni_config(NODE))["plugins"][0]
+    bridge = json.loads(cni_config(LAYOUT, NODE, 0))["plugins"][0]
     assert bridge["ipam"]["ranges"] == [[{"subnet": "10.245.2.0/24"}]]
     assert bridge["ipMasq"] is False
 
@@ -78,6 +82,23 @@ def test_gpu_plugin_runs_only_where_gpus_were_asked_for():
 
     assert daemons(0) == ["containerd", "kubelet", "kube-proxy"]
     assert daemons(4) == ["containerd", "kubelet", "kube-proxy", "simulated-gpus"]
+
+
+def test_each_rail_has_a_plugin_of_its_functions():
+    daemons = node_plan(LAYOUT, NODE, parts(rails=2)).daemons[3:]
+    assert [one.name for one in daemons] == ["simulated-rail-0", "simulated-rail-1"]
+    assert daemons[1].argv[:3] == (
+        "/k/function_plugin",
+        "--resource=sunk.dev/rail-1",
+        "--functions=0000:3c:00.1,0000:3c:00.2",
+    )
+
+
+def test_with_rails_the_stand_in_makes_the_clusters_own_network_as_it_was_made_without():
+    plain = json.loads(cni_config(LAYOUT, NODE, 0))["plugins"]
+    railed = json.loads(cni_config(LAYOUT, NODE, 2))["plugins"]
+    assert railed[0]["type"] == "attach-networks-stand-in"
+    assert [railed[0]["default"], railed[1]] == plain
 
 
 def test_kube_proxy_uses_nftables():

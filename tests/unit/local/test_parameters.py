@@ -101,9 +101,12 @@ def test_other_size_is_refused_before_any_work_with_both_ways_out(tmp_path, mach
     cluster.check(existing)
     with pytest.raises(ConfigError) as caught:
         cluster.check(replace(existing, node_count=3, gpus=1))
-    assert "exists with 2 nodes and 0 GPUs on each, not 3 and 1" in caught.value.message
+    assert (
+        "exists with 2 nodes of 0 GPUs and 0 rails, not 3 nodes of 1 GPUs and 0 rails"
+        in caught.value.message
+    )
     assert caught.value.hint == (
-        "keep it with: --nodes 2 --gpus 0; or first: sunk local down --name one"
+        "keep it with: --nodes 2 --gpus 0 --rails 0; or first: sunk local down --name one"
     )
     assert read_parameters(layout) == existing
 

@@ -15,13 +15,16 @@ from sunk.clients import evidence_files
 from sunk.errors import InputError
 from sunk.model.reach import Reason
 from sunk.progress import Silent
+from sunk_fabric import folder as folders
 from sunk_fabric import service as fabric
 from sunk_fabric.collect import gather, questions, service
 from sunk_fabric.collect import plan as planning
+from sunk_fabric.collect.brought import Brought
 from sunk_fabric.collect.conversation import Limits
 from sunk_fabric.collect.gather import Manner
 from sunk_fabric.collect.service import Request
 from sunk_fabric.collection import Outcome
+from sunk_fabric.parse import sysfs_rdma
 from sunk_jobs.sysfs_rdma import RdmaDevice, RdmaPort, Snapshot, as_json
 from tests.support.memory_shells import MemoryHost, MemoryTransport, Said
 
@@ -46,8 +49,10 @@ def at_once(monkeypatch):
 def run(tmp_path):
     """Collect from hosts in memory; return what came of it."""
 
-    def collected(hosts, *names, resume=False, seconds=1.0, limit=1 << 20, **manner):
-        transport = MemoryTransport(hosts, time.time)
+    def collected(
+        hosts, *names, resume=False, seconds=1.0, limit=1 << 20, pods=frozenset(), **manner
+    ):
+        transport = MemoryTransport(hosts, time.time, pods=pods)
         request = Request(
             folder=tmp_path / "out",
             hosts=names or (() if resume else tuple(hosts)),
@@ -387,3 +392,32 @@ def test_record_is_readable_json(run, folder):
     assert document["hosts"][0]["outcome"] == "collected"
     assert replace(made.record, hosts=()).collector == document["collector"]
     assert planning.hosts_of(["n[1-3]", "n2"]) == ("n1", "n2", "n3")
+
+
+def test_a_pod_is_asked_for_what_it_was_given_alone_and_is_no_further_host_to_judge(run, tmp_path):
+    virtual = RdmaDevice("mlx5_1", is_vf=True, ports=[ACTIVE])
+    inside = as_json(Snapshot(has_rdma=True, devices=[virtual]))
+    hosts = {"n1": healthy(WITH_FABRIC), "w-0.slurm": healthy(inside)}
+    made = run(hosts, pods=frozenset({"w-0.slurm"}))
+    assert {one.host: one.pod for one in made.record.hosts} == {"n1": False, "w-0.slurm": True}
+    names = {
+        host: {one.evidence.name for one in opened(tmp_path).kept if one.evidence.host == host}
+        for host in hosts
+    }
+    assert names["w-0.slurm"] <= questions.POD_TEXTS < names["n1"] | {"sysfs_rdma.later"}
+    facts, _ = folders.read(tmp_path / "out")
+    assert {one.host for one in facts.of(sysfs_rdma.parse)} == {"n1"}
+    assert {one.host for one in facts.of(sysfs_rdma.parse, pods=True)} == {"n1", "w-0.slurm"}
+
+
+def test_a_text_that_was_brought_is_kept_with_the_others(run, tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("NCCL INFO password=hunter2\n")
+    run({"n1": healthy()}, brought=(Brought(format="nccl_log", host="", path=log),))
+    (kept,) = [one for one in opened(tmp_path).kept if one.evidence.name == "nccl_log.job"]
+    assert (kept.evidence.over, kept.evidence.redactions) == ("file", 1)
+    assert b"hunter2" not in kept.output
+
+
+def opened(tmp_path):
+    return unpack(evidence_files.read(tmp_path / "out"))

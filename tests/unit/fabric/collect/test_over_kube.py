@@ -273,3 +273,26 @@ def test_a_list_of_pods_that_is_none_is_not_whole():
 
 def test_nodes_are_listed_by_the_kind_of_the_client():
     assert Site("n1").get(NODE, "n1")["metadata"]["name"] == "n1"
+
+
+def test_pods_in_their_own_right_are_hosts_beside_the_nodes_and_no_daemon_set_is_made_for_them():
+    kube = Site("n1")
+    kube.pod("w-0", "n1", {"app": "worker"})
+    kube.pod("w-1", "n1", {"app": "worker"})
+    kube.pod("w-2", "n1", {"app": "worker"}, ready=False)
+    one = way(kube, image="busybox", inside="app=worker", inside_namespace="default")
+    assert one.hosts() == ("n1", "w-0.default", "w-1.default")
+    assert [one.is_pod(host) for host in one.hosts()] == [False, True, True]
+    one.prepare(one.hosts())
+    for host in one.hosts():
+        one.open(host)
+    assert [pod for pod, *_ in kube.shells] == ["made-n1", "w-0", "w-1"]
+    assert one.over("w-1.default") == "exec in Pod default/w-1"
+    assert one.is_named("w-1.default", "w-1")
+    one.close()
+
+
+def test_pods_alone_can_be_asked():
+    kube = Site("n1")
+    kube.pod("w-0", "n1", {"app": "worker"})
+    assert way(kube, inside="app=worker", inside_namespace="default").hosts() == ("w-0.default",)

@@ -88,7 +88,7 @@ def test_hosts_come_once_in_their_order():
 
 def test_no_host_is_refused():
     with pytest.raises(InputError, match="none is named"):
-        plan((), HOST, ONCE)
+        plan({}, ONCE)
 
 
 @pytest.mark.parametrize("word", ["a;b", "$(x)", "a b", "gpu[1-", "\x1b[31m"])
@@ -121,7 +121,7 @@ TEXTS = st.lists(
 
 @given(TEXTS)
 def test_what_stays_and_what_is_asked_make_a_whole_and_do_not_overlap(before):
-    made = plan(("a", "b"), HOST, ONCE, before)
+    made = plan({"a": HOST, "b": HOST}, ONCE, before)
     stays = {(one.host, one.name) for one in made.stays}
     asked = {(host, one.name) for host, many in made.hosts.items() for one in many}
     wanted = {(host, one.name) for host in "ab" for one in HOST}
@@ -133,7 +133,7 @@ def test_what_stays_and_what_is_asked_make_a_whole_and_do_not_overlap(before):
 
 @given(TEXTS)
 def test_what_belongs_together_is_asked_anew_as_a_whole(before):
-    made = plan(("a",), HOST, ONCE, before)
+    made = plan({"a": HOST}, ONCE, before)
     for of in OnceOf:
         together = {one.question.name for one in ONCE if one.of is of}
         asked = {one.question.name for one in made.once if one.of is of}
@@ -144,6 +144,6 @@ def test_what_belongs_together_is_asked_anew_as_a_whole(before):
 
 def test_a_whole_collection_leaves_nothing_to_ask():
     before = [evidence("a", name) for name in NAMES]
-    made = plan(("a",), HOST, ONCE, before)
+    made = plan({"a": HOST}, ONCE, before)
     assert (made.hosts, made.once, made.had) == ({}, (), {"a": "ssh"})
     assert made.stays == tuple(before)

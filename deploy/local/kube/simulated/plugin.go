@@ -1,4 +1,4 @@
-package simulatedgpu
+package simulated
 
 import (
 	"context"
@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,62 +19,41 @@ import (
 )
 
 const (
-	socketName = "simulated-gpu.sock"
 	// How often health files and sockets are looked at. The kubelet removes every plugin's socket
 	// when it starts; polling sees that wherever the folder is mounted from, inotify does not.
 	pollInterval = 500 * time.Millisecond
 	callTimeout  = 5 * time.Second
-	// S_IFCHR with a null device's numbers: opening it works, using it as a GPU does not.
-	nullDevice = 1<<8 | 3
 )
+
+// kind is what differs between simulated devices.
+type kind interface {
+	// prepare makes what the devices need, once.
+	prepare() error
+	// devices returns the state of all devices, in order.
+	devices() []*api.Device
+	// allocate returns what a container gets for these devices, whose names come sorted.
+	allocate(ids []string) (*api.ContainerAllocateResponse, error)
+}
 
 // plugin answers the kubelet's device plugin calls (v1beta1).
 type plugin struct {
 	api.UnimplementedDevicePluginServer
-	options
+	kind
+	resource  string
+	socketDir string
 }
 
-func (p *plugin) path(index int) string {
-	return filepath.Join(p.deviceDir, fmt.Sprintf("nvidia%d", index))
+// socketName tells plugins of several resources apart.
+func (p *plugin) socketName() string {
+	return "simulated-" + strings.NewReplacer("/", "-", ".", "-").Replace(p.resource) + ".sock"
 }
 
-// makeDevices creates the device files that are missing and refuses others of the same name.
-func (p *plugin) makeDevices() error {
-	if err := os.MkdirAll(p.deviceDir, 0o755); err != nil {
-		return fmt.Errorf("make device folder: %w", err)
+// healthOf says that a device is unhealthy while its file PATH.unhealthy exists.
+func healthOf(path string) string {
+	if _, err := os.Stat(path + ".unhealthy"); err == nil {
+		return api.Unhealthy
 	}
-	for index := range p.count {
-		path := p.path(index)
-		err := syscall.Mknod(path, syscall.S_IFCHR|0o666, nullDevice)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make device %s: %w", path, err)
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return fmt.Errorf("look at device %s: %w", path, err)
-		}
-		if info.Mode()&os.ModeCharDevice == 0 {
-			return fmt.Errorf("use device %s: it exists and is no character device", path)
-		}
-		// mknod's mode went through the umask; jobs are not root.
-		if err := os.Chmod(path, 0o666); err != nil {
-			return fmt.Errorf("open device %s to everyone: %w", path, err)
-		}
-	}
-	return nil
-}
-
-// devices returns the state of all devices; a device is unhealthy while its .unhealthy file exists.
-func (p *plugin) devices() []*api.Device {
-	all := make([]*api.Device, p.count)
-	for index := range p.count {
-		health := api.Healthy
-		if _, err := os.Stat(p.path(index) + ".unhealthy"); err == nil {
-			health = api.Unhealthy
-		}
-		all[index] = &api.Device{ID: strconv.Itoa(index), Health: health}
-	}
-	return all
+	return api.Healthy
 }
 
 func healths(devices []*api.Device) string {
@@ -114,29 +91,14 @@ func (p *plugin) ListAndWatch(_ *api.Empty, stream api.DevicePlugin_ListAndWatch
 	}
 }
 
-// Allocate maps each chosen host device to /dev/nvidia<i> of the container.
+// Allocate gives each container what the kind of device gives for the chosen ones.
 func (p *plugin) Allocate(_ context.Context, request *api.AllocateRequest) (*api.AllocateResponse, error) {
 	response := &api.AllocateResponse{}
 	for _, container := range request.ContainerRequests {
-		answer := &api.ContainerAllocateResponse{}
-		var chosen []int
-		for _, id := range container.DevicesIds {
-			index, err := strconv.Atoi(id)
-			if err != nil || index < 0 || index >= p.count {
-				return nil, fmt.Errorf("allocate device %q: not one of the %d devices", id, p.count)
-			}
-			chosen = append(chosen, index)
+		answer, err := p.allocate(slices.Sorted(slices.Values(container.DevicesIds)))
+		if err != nil {
+			return nil, err
 		}
-		var visible []string
-		for _, index := range slices.Sorted(slices.Values(chosen)) {
-			visible = append(visible, strconv.Itoa(index))
-			answer.Devices = append(answer.Devices, &api.DeviceSpec{
-				HostPath:      p.path(index),
-				ContainerPath: fmt.Sprintf("/dev/nvidia%d", index),
-				Permissions:   "rw",
-			})
-		}
-		answer.Envs = map[string]string{"NVIDIA_VISIBLE_DEVICES": strings.Join(visible, ",")}
 		response.ContainerResponses = append(response.ContainerResponses, answer)
 	}
 	return response, nil
@@ -156,7 +118,7 @@ func (p *plugin) register(ctx context.Context) error {
 	defer cancel()
 	_, err = api.NewRegistrationClient(connection).Register(ctx, &api.RegisterRequest{
 		Version:      api.Version,
-		Endpoint:     socketName,
+		Endpoint:     p.socketName(),
 		ResourceName: p.resource,
 	})
 	if err != nil {
@@ -173,7 +135,7 @@ func (p *plugin) serveOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for the kubelet: %w", err)
 	}
-	ours := filepath.Join(p.socketDir, socketName)
+	ours := filepath.Join(p.socketDir, p.socketName())
 	if err := os.Remove(ours); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove an old socket: %w", err)
 	}
@@ -188,7 +150,7 @@ func (p *plugin) serveOnce(ctx context.Context) error {
 	if err := p.register(ctx); err != nil {
 		return err
 	}
-	log.Printf("registered %d simulated %s (no GPU behind them)", p.count, p.resource)
+	log.Printf("registered %d simulated %s", len(p.devices()), p.resource)
 	for {
 		select {
 		case <-ctx.Done():
@@ -206,9 +168,8 @@ func (p *plugin) serveOnce(ctx context.Context) error {
 	}
 }
 
-func run(ctx context.Context, o options) error {
-	p := &plugin{options: o}
-	if err := p.makeDevices(); err != nil {
+func run(ctx context.Context, p *plugin) error {
+	if err := p.prepare(); err != nil {
 		return err
 	}
 	said := ""

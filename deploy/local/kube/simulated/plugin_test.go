@@ -1,4 +1,4 @@
-package simulatedgpu
+package simulated
 
 import (
 	"context"
@@ -54,16 +54,24 @@ func (k *kubelet) registered(t *testing.T) *api.RegisterRequest {
 	}
 }
 
-func start(t *testing.T) (options, *kubelet, api.DevicePluginClient) {
+// startGPUs runs a plugin of three GPUs.
+func startGPUs(t *testing.T) (gpus, *plugin, *kubelet, api.DevicePluginClient) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root, for device files")
 	}
-	o := options{count: 3, deviceDir: filepath.Join(t.TempDir(), "dev"), socketDir: t.TempDir(), resource: "nvidia.com/gpu"}
-	k := startKubelet(t, o.socketDir)
+	g := gpus{count: 3, deviceDir: filepath.Join(t.TempDir(), "dev")}
+	p, k, client := start(t, g, "nvidia.com/gpu")
+	return g, p, k, client
+}
+
+func start(t *testing.T, devices kind, resource string) (*plugin, *kubelet, api.DevicePluginClient) {
+	t.Helper()
+	p := &plugin{kind: devices, socketDir: t.TempDir(), resource: resource}
+	k := startKubelet(t, p.socketDir)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, o) }()
+	go func() { ended <- run(ctx, p) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -71,19 +79,19 @@ func start(t *testing.T) (options, *kubelet, api.DevicePluginClient) {
 		}
 	})
 	request := k.registered(t)
-	if request.ResourceName != "nvidia.com/gpu" || request.Version != "v1beta1" {
+	if request.ResourceName != resource || request.Version != "v1beta1" {
 		t.Fatalf("registered %v", request)
 	}
-	connection, err := grpc.NewClient("unix://"+filepath.Join(o.socketDir, request.Endpoint), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient("unix://"+filepath.Join(p.socketDir, request.Endpoint), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = connection.Close() })
-	return o, k, api.NewDevicePluginClient(connection)
+	return p, k, api.NewDevicePluginClient(connection)
 }
 
 func TestAllocateMapsTheChosenDevices(t *testing.T) {
-	o, _, client := start(t)
+	g, _, _, client := startGPUs(t)
 	response, err := client.Allocate(context.Background(), &api.AllocateRequest{
 		ContainerRequests: []*api.ContainerAllocateRequest{{DevicesIds: []string{"2", "0"}}},
 	})
@@ -95,7 +103,7 @@ func TestAllocateMapsTheChosenDevices(t *testing.T) {
 		t.Fatalf("answered %v", answer)
 	}
 	second := answer.Devices[1]
-	if second.HostPath != filepath.Join(o.deviceDir, "nvidia2") || second.ContainerPath != "/dev/nvidia2" || second.Permissions != "rw" {
+	if second.HostPath != filepath.Join(g.deviceDir, "nvidia2") || second.ContainerPath != "/dev/nvidia2" || second.Permissions != "rw" {
 		t.Fatalf("mapped %v", second)
 	}
 	info, err := os.Stat(second.HostPath)
@@ -105,7 +113,7 @@ func TestAllocateMapsTheChosenDevices(t *testing.T) {
 }
 
 func TestAllocateRefusesADeviceThatIsNotThere(t *testing.T) {
-	_, _, client := start(t)
+	_, _, _, client := startGPUs(t)
 	_, err := client.Allocate(context.Background(), &api.AllocateRequest{
 		ContainerRequests: []*api.ContainerAllocateRequest{{DevicesIds: []string{"3"}}},
 	})
@@ -115,12 +123,12 @@ func TestAllocateRefusesADeviceThatIsNotThere(t *testing.T) {
 }
 
 func TestAHealthFileBreaksAndMendsADevice(t *testing.T) {
-	o, _, client := start(t)
+	g, _, _, client := startGPUs(t)
 	stream, err := client.ListAndWatch(context.Background(), &api.Empty{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(o.deviceDir, "nvidia1.unhealthy")
+	file := filepath.Join(g.deviceDir, "nvidia1.unhealthy")
 	steps := []struct {
 		act  func() error
 		want string
@@ -144,10 +152,10 @@ func TestAHealthFileBreaksAndMendsADevice(t *testing.T) {
 }
 
 func TestARestartedKubeletGetsTheDevicesAgain(t *testing.T) {
-	o, first, _ := start(t)
+	_, p, first, _ := startGPUs(t)
 	first.server.Stop()
-	second := startKubelet(t, o.socketDir)
-	if request := second.registered(t); request.Endpoint != socketName {
+	second := startKubelet(t, p.socketDir)
+	if request := second.registered(t); request.Endpoint != p.socketName() {
 		t.Fatalf("registered %v", request)
 	}
 }
@@ -157,8 +165,77 @@ func TestAnOrdinaryFileInADevicesPlaceIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "nvidia0"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := run(context.Background(), options{count: 1, deviceDir: folder, socketDir: folder})
+	err := run(context.Background(), &plugin{kind: gpus{count: 1, deviceDir: folder}, socketDir: folder, resource: "nvidia.com/gpu"})
 	if err == nil {
 		t.Fatal("took a file for a device")
+	}
+}
+
+// twoFunctions lays out two functions as sysfs has them, the second without an RDMA device.
+func twoFunctions(t *testing.T) functions {
+	t.Helper()
+	f := functions{
+		addresses: []string{"0000:3b:00.2", "0000:3b:00.3"},
+		sysfs:     t.TempDir(),
+		resource:  "sunk.dev/rail-0",
+	}
+	device := filepath.Join(f.sysfs, classFolder, "mlx5_2")
+	for _, folder := range []string{
+		device,
+		filepath.Join(f.sysfs, treeFolder, "0000:3b:00.2"),
+		filepath.Join(f.sysfs, treeFolder, "0000:3b:00.3"),
+	} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../../../devices/pci0000:00/0000:3b:00.2", filepath.Join(device, "device")); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestAllocateMountsWhatSysfsHasOfTheChosenFunctionAlone(t *testing.T) {
+	f := twoFunctions(t)
+	_, _, client := start(t, f, f.resource)
+	for id, want := range map[string][]string{
+		"0000:3b:00.2": {"devices/pci0000:00/0000:3b:00.2", "class/infiniband/mlx5_2"},
+		"0000:3b:00.3": {"devices/pci0000:00/0000:3b:00.3"},
+	} {
+		response, err := client.Allocate(context.Background(), &api.AllocateRequest{
+			ContainerRequests: []*api.ContainerAllocateRequest{{DevicesIds: []string{id}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := response.ContainerResponses[0]
+		if answer.Envs["PCIDEVICE_SUNK_DEV_RAIL_0"] != id || len(answer.Mounts) != len(want) {
+			t.Fatalf("answered %v", answer)
+		}
+		for index, path := range want {
+			mount, full := answer.Mounts[index], filepath.Join(f.sysfs, path)
+			if mount.ContainerPath != full || mount.HostPath != full || !mount.ReadOnly {
+				t.Fatalf("mounts %v", mount)
+			}
+		}
+	}
+}
+
+func TestAllocateRefusesAFunctionThatIsNotThere(t *testing.T) {
+	f := twoFunctions(t)
+	_, _, client := start(t, f, f.resource)
+	_, err := client.Allocate(context.Background(), &api.AllocateRequest{
+		ContainerRequests: []*api.ContainerAllocateRequest{{DevicesIds: []string{"0000:3b:00.9"}}},
+	})
+	if err == nil {
+		t.Fatal("allocated a function that is not there")
+	}
+}
+
+func TestAFunctionThatSysfsHasNotIsRefusedAtTheStart(t *testing.T) {
+	f := twoFunctions(t)
+	f.addresses = append(f.addresses, "0000:3b:00.4")
+	if err := run(context.Background(), &plugin{kind: f, socketDir: t.TempDir(), resource: f.resource}); err == nil {
+		t.Fatal("took a function that is not there")
 	}
 }
