@@ -45,7 +45,7 @@ LAYERS = (
     Layer("docs", tool("mkdocs", "build", "--strict"), 60),
     Layer("unit", tool("pytest", "-q", "-n", "2", "tests/unit"), 120),
     Layer("contract", tool("pytest", "-q", "tests/contract", "-m", "not real and not cluster"), 60),
-    Layer("scenario", tool("pytest", "-q", "tests/scenario"), 60),
+    Layer("scenario", tool("pytest", "-q", "-n", "2", "tests/scenario"), 60),
     # Not a test: what the next two run on, built once and kept.
     Layer("software", tool("sunk", "local", "software", "torch", "fabric"), 1800),
     Layer("real", tool("pytest", "-q", "tests/real", "tests/contract", "-m", "real"), 1500, True),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from typing import assert_never
 
 from sunk.bridge.observe import SlurmOf
@@ -28,6 +30,8 @@ from sunk.wellknown import ANNOTATION_MACHINE_UID
 MakePod = Callable[[CreatePod], KubeObject]
 DRAIN_TOGETHER = 4
 """From so many drains on, one list of all records costs less than to read each of them."""
+DRAINS_AT_ONCE = 4
+"""A drain is mostly waiting: for slurmrestd, and it for slurmctld."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +67,27 @@ class Applier:
         After one that was not done the node's later ones are not tried: a Pod must not go because
         its record could not.
         """
-        actions = tuple(actions)
-        drains = [one for one in actions if isinstance(one, Drain)]
-        read = self._read_all() if len(drains) >= DRAIN_TOGETHER else {}
         stuck: set[NodeName] = set()
-        for action in actions:
+        for together in _together(actions):
+            for outcome in self._apply_some(together, stuck):
+                if not outcome.done:
+                    stuck.add(outcome.action.node)
+                yield outcome
+
+    def _apply_some(self, some: list[WorkersAction], stuck: set[NodeName]) -> Iterator[Outcome]:
+        read = self._read_all() if len(some) > 1 else {}
+
+        def attempt(action: WorkersAction) -> Outcome:
             if action.node in stuck:
                 why_not = "what comes before it was not done"
-                yield Outcome(action=action, done=False, why_not=why_not)
-                continue
-            outcome = self.apply(action, read)
-            if not outcome.done:
-                stuck.add(action.node)
-            yield outcome
+                return Outcome(action=action, done=False, why_not=why_not)
+            return self.apply(action, read)
+
+        if len(some) == 1:
+            yield attempt(some[0])
+            return
+        with ThreadPoolExecutor(DRAINS_AT_ONCE) as pool:
+            yield from pool.map(attempt, some)
 
     def _read_all(self) -> Mapping[NodeName, SlurmNode]:
         try:
@@ -147,3 +159,13 @@ class Applier:
 
     def _registered_by(self, node: NodeName, pod_uid: str) -> bool:
         return registered_by({node: self._slurm().node(node)}).get(node) == pod_uid
+
+
+def _together(actions: Iterable[WorkersAction]) -> Iterator[list[WorkersAction]]:
+    """Yield actions in order, each alone, but for many drains that follow each other."""
+    for drains, found in groupby(actions, lambda one: isinstance(one, Drain)):
+        some = list(found)
+        if drains and len(some) >= DRAIN_TOGETHER:
+            yield some
+        else:
+            yield from ([one] for one in some)

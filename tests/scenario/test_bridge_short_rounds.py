@@ -60,7 +60,7 @@ def test_many_workers_of_a_cordoned_machine_are_drained_after_one_list(crowded):
     crowded.bridge.round(WORKERS)
     assert asked[0] == "nodes"
     # The client in memory reads a record itself when it drains it.
-    assert asked[1:] == ["drain", "node"] * 5
+    assert sorted(asked[1:]) == ["drain"] * 5 + ["node"] * 5
     assert crowded.drained() == {"a-0", "a-2", "a-4", "a-6", "a-8"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ class Trap:
 
     def __init__(self, kube: object, slurm: object, at: int, *, after: bool) -> None:
         self.left, self.after, self.armed = at, after, False
+        self._lock = threading.Lock()  # many drains are written at once
         self._real: list[tuple[object, str, Callable[..., Any]]] = []
         for thing, names in ((kube, KUBE_WRITES), (slurm, SLURM_WRITES)):
             for name in names:
@@ -35,11 +37,13 @@ class Trap:
         def write(*words: Any, **options: Any) -> Any:
             if not self.armed:
                 return real(*words, **options)
-            self.left -= 1
-            if self.left == 0 and not self.after:
+            with self._lock:
+                self.left -= 1
+                left = self.left
+            if left < 0 or (left == 0 and not self.after):
                 raise Killed
             done = real(*words, **options)
-            if self.left == 0:
+            if left == 0:
                 raise Killed
             return done
 
