@@ -12,6 +12,7 @@ from sunk.toolkit.runs import Run
 from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
+_RECORDED = re.compile(r"(?:map|fabric)\.(\d+)(?:\..*)?")
 _FAILED = 1
 
 
@@ -49,7 +50,9 @@ def last_attempt(run: Path) -> int | None:
         if (match := _NUMBERED.fullmatch(file.name))
     ]
     found += [
-        int(file.suffix[1:]) for file in run.glob("record/map.*") if file.suffix[1:].isdigit()
+        int(match[1])
+        for file in (run / "record").glob("*")
+        if (match := _RECORDED.fullmatch(file.name))
     ]
     return max(found, default=None)
 

@@ -23,6 +23,7 @@ from sunk.toolkit.directives import LOG_FILE
 from sunk.toolkit.follow import completed, follow_array
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.proving import account_of
+from sunk.toolkit.run_evidence import evidence_of
 from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
 from tests.contract.slurm_harness import CliHarness
@@ -209,6 +210,9 @@ def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
     if order == "switches":
         assert [line.split()[2] for line in found] == ["w1", "w1", "w2", "w2", "w3", "w3"]
         assert '"verdict": "planned"' in job.log()
+        met = evidence_of(job.folder)
+        assert [one["node"] for one in met["ranks"].values()] == ["w1", "w2", "w3"]
+        assert sorted(met["topology"]["nodes"]) == sorted(met["fabric"]) == ["0", "1", "2"]
 
 
 UNEVEN = """\
