@@ -114,6 +114,7 @@ def successor(run: Path, number: int) -> str:
 _UNSAID: dict[str, Any] = {
     **{"rank": None, "node": "", "failed_s": None, "text": ""},
     **{"repeated": 0, "consequences": 0, "ranks": 0, "exclude": [], "reason": ""},
+    **{"recommended": [], "rollback": None},
 }
 
 
