@@ -53,7 +53,7 @@ def slurm(slurm_namespace: SlurmNamespace) -> SlurmNamespace:
     CliHarness(slurm_namespace).tidy()
     slurm_namespace.run("mkdir", "-p", ROOT, STUBS)
     slurm_namespace.run("chown", ALICE.name, ROOT)
-    for name in recording_stub.PROGRAMS:
+    for name in (*recording_stub.PROGRAMS, "rank"):
         stub = slurm_namespace.path(f"{STUBS}/{name}")
         stub.write_bytes(Path(recording_stub.__file__).read_bytes())
         stub.chmod(0o755)
@@ -159,6 +159,16 @@ STUB_JOBS = {
     "ray": ["program=[sh, -c, 'echo the driver ran on node $NODE_RANK']"],
     "vllm": ["processesPerNode=2", "options=[--max-model-len, 4096]"],
 }
+
+
+TASKS = ["launcher=srun", "processesPerNode=2", "cpusPerTask=2"]
+
+
+def test_every_rank_that_srun_starts_gets_what_the_golden_file_says(slurm):
+    words = [*ALL, *TASKS, "runOptions=false", f"program=[{STUBS}/rank, --name, \"two 'words'\"]"]
+    job = Job(slurm, "fsdp2", *words).finished()
+    text = json.dumps(job.recorded(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    check_golden("stub/fsdp2.srun.json", text)
 
 
 @pytest.mark.parametrize("template", STUB_JOBS)
@@ -344,9 +354,12 @@ def started(job: Job) -> bool:
     return len(list(job.folder.glob("record/stub.rank.*.0.json"))) == 4
 
 
-@pytest.mark.parametrize("signal", ["USR1", "TERM"])
-def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal):
-    job = Job(slurm, "torchrun-ddp", *saving(75))
+BY_SRUN = ["launcher=srun", "cpusPerTask=2", f"program=[{STUBS}/rank]"]
+
+
+@pytest.mark.parametrize(("signal", "words"), [("USR1", []), ("TERM", []), ("USR1", BY_SRUN)])
+def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal, words):
+    job = Job(slurm, "torchrun-ddp", *saving(75, *words))
     eventually(lambda: started(job), RUN_SECONDS, what="the ranks")
     slurm.run("scancel", f"--signal={signal}", "--batch", job.number, user=ALICE.name)
     eventually((job.folder / "control" / "rc.0").exists, RUN_SECONDS, what="the save")
