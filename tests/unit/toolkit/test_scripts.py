@@ -100,7 +100,7 @@ def test_every_template_has_a_large_job():
 @pytest.mark.parametrize("template", TRAINING)
 def test_launcher_changes_the_main_step_and_nothing_else(template):
     found = changed_lines(large(template), by_srun(template))
-    assert all(line[1:].startswith("    ") for line in found), found
+    assert all(line[1:].startswith("  ") for line in found), found
     assert '+      exec python3 -m sunk_jobs.rank_log "$@"' in found
 
 
