@@ -17,6 +17,8 @@ class Expected:
         oversubscription: down to up that was designed: 1 for a full tree.
         nccl_network: name in NCCL's words: ``IB``.
         nccl_adapters: names of the adapters that collectives use.
+        vf_trust: whether virtual functions are trusted.
+        vf_spoof_check: whether cards drop frames of functions with a foreign sender.
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
@@ -30,6 +32,8 @@ class Expected:
     oversubscription: float = 1.0
     nccl_network: str = "IB"
     nccl_adapters: tuple[str, ...] = ()
+    vf_trust: bool | None = None
+    vf_spoof_check: bool | None = None
     rdma_netns: str | None = None
     routing_engine: str | None = None
     sharp: bool = False

@@ -53,7 +53,9 @@ HOST_COMMANDS: tuple[tuple[str, str], ...] = (
     ("rdma_link", "rdma -j link"),
     ("rdma_system", "rdma -j system show"),
     ("rdma_statistic", "rdma -j statistic show"),
+    ("df", "df -Pk /dev/shm"),
     ("lspci", "lspci -vv"),
+    ("proc_limits.shell", "cat /proc/self/limits"),
     ("ibstat", "ibstat"),
     ("ibv_devinfo", "ibv_devinfo -v"),
     ("ofed_version", "ofed_info -s"),
@@ -73,6 +75,11 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         "proc_limits.slurmd",
         'p=$(pgrep -o -x slurmd) || { echo "no slurmd runs here" >&2; exit 1; }\n'
         'exec cat "/proc/$p/limits"',
+    ),
+    (
+        "pcidevice_env",
+        "e=$(tr '\\0' '\\n' </proc/1/environ) || exit 1\n"
+        "printf '%s\\n' \"$e\" | grep '^PCIDEVICE_' || echo 'no variable PCIDEVICE_*'",
     ),
     (
         "mlnx_qos",

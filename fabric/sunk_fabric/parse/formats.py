@@ -10,6 +10,7 @@ from sunk_fabric.parse import (
     active_test,
     collection,
     collectives,
+    df,
     dump_lfts,
     ibdiagnet_db,
     ibdiagnet_sharp,
@@ -26,10 +27,12 @@ from sunk_fabric.parse import (
     nccl_tests,
     network_attachments,
     network_status,
+    nic_cluster_policies,
     nodes,
     nvidia_topo,
     opensm_log,
     pair,
+    pcidevice_env,
     perfquery,
     perftest,
     pod_networks,
@@ -37,6 +40,7 @@ from sunk_fabric.parse import (
     proc_modules,
     rdma_link,
     rdma_system,
+    resource_slices,
     saquery,
     sharp_hello,
     sminfo,
@@ -96,6 +100,7 @@ FORMATS = (
         ),
         parse=collectives.parse,
     ),
+    Format(name="df", command="df -Pk /dev/shm", parse=df.parse),
     Format(
         name="dump_lfts",
         command="dump_lfts",
@@ -145,6 +150,15 @@ FORMATS = (
         parse=network_status.parse,
     ),
     Format(
+        name="nic_cluster_policies",
+        command="GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
+        words=(
+            ("GET", "/apis/mellanox.com/v1alpha1/nicclusterpolicies"),
+            ("kubectl", "get", "nicclusterpolicies"),
+        ),
+        parse=nic_cluster_policies.parse,
+    ),
+    Format(
         name="nodes",
         command="GET /api/v1/nodes",
         words=(("GET", "/api/v1/nodes"), ("kubectl", "get", "nodes")),
@@ -162,6 +176,11 @@ FORMATS = (
         command="python3 -m sunk_jobs.pair send",
         words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
         parse=pair.parse,
+    ),
+    Format(
+        name="pcidevice_env",
+        command="grep PCIDEVICE_ in /proc/1/environ",
+        parse=pcidevice_env.parse,
     ),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
@@ -191,6 +210,15 @@ FORMATS = (
         command="rdma -j system show",
         words=(("rdma", "system"),),
         parse=rdma_system.parse,
+    ),
+    Format(
+        name="resource_slices",
+        command="GET /apis/resource.k8s.io/v1/resourceslices",
+        words=(
+            ("GET", "/apis/resource.k8s.io/v1/resourceslices"),
+            ("kubectl", "get", "resourceslices"),
+        ),
+        parse=resource_slices.parse,
     ),
     Format(name="saquery", command="saquery", parse=saquery.parse),
     Format(
@@ -238,7 +266,6 @@ FOR_PEOPLE: Mapping[str, str] = {
     "nvidia_smi": "nvidia-smi -q",
     "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
-    "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
     "slurm_nodes": "scontrol --oneliner show nodes",
     "slurm_topology": "scontrol show topology",
     "uname": "uname -a",
