@@ -12,6 +12,11 @@ class Expected:
 
     Attributes:
         adapters_per_host: RDMA devices of a host.
+        gpus_per_host: GPUs of a host.
+        memory_gib_per_host: memory of a host, 2³⁰ bytes each.
+        hugepages: size in the kernel's words -> pages of a host: ``2048kB`` -> 512.
+        lossless_priority: priority of RDMA on Ethernet, 0 to 7.
+        roce_dscp: DSCP of RDMA on Ethernet, 0 to 63.
         port_gbit_per_s: rate of every compute port.
         rdma_mtu_bytes: MTU of RDMA messages.
         oversubscription: down to up that was designed: 1 for a full tree.
@@ -27,6 +32,11 @@ class Expected:
     """
 
     adapters_per_host: int | None = None
+    gpus_per_host: int | None = None
+    memory_gib_per_host: float | None = None
+    hugepages: Mapping[str, int] = field(default_factory=dict)
+    lossless_priority: int | None = None
+    roce_dscp: int | None = None
     port_gbit_per_s: float | None = None
     rdma_mtu_bytes: int = 4096
     oversubscription: float = 1.0

@@ -8,10 +8,13 @@ from typing import Any
 
 from sunk_fabric.parse import (
     active_test,
+    chronyc,
     collection,
     collectives,
     df,
+    dmesg,
     dump_lfts,
+    ethtool,
     ibdiagnet_db,
     ibdiagnet_sharp,
     ibdmchk,
@@ -22,14 +25,18 @@ from sunk_fabric.parse import (
     ibv_devinfo,
     ip_link,
     iperf3,
+    kernel_files,
     lspci,
+    mlnx_qos,
     nccl_log,
     nccl_tests,
     network_attachments,
     network_status,
     nic_cluster_policies,
     nodes,
+    nvidia_smi,
     nvidia_topo,
+    ofed_version,
     opensm_log,
     pair,
     pcidevice_env,
@@ -48,6 +55,8 @@ from sunk_fabric.parse import (
     sriov_policies,
     sriov_state,
     sysfs_rdma,
+    timedatectl,
+    uname,
 )
 from sunk_fabric.parse.text import Content, Parsed
 
@@ -249,6 +258,53 @@ FORMATS = (
         words=(("python", "sunk_jobs.sysfs_rdma"), ("python3", "sunk_jobs.sysfs_rdma")),
         parse=sysfs_rdma.parse,
     ),
+    Format(
+        name="chronyc",
+        command="chronyc tracking",
+        parse=chronyc.parse,
+    ),
+    Format(
+        name="dmesg",
+        command="dmesg --time-format iso",
+        parse=dmesg.parse,
+    ),
+    Format(
+        name="ethtool",
+        command="ethtool -S NETDEV, for each network device of an adapter",
+        parse=ethtool.parse,
+    ),
+    Format(
+        name="kernel_files",
+        command="small files of /proc and /sys, by grep -H",
+        parse=kernel_files.parse,
+    ),
+    Format(
+        name="mlnx_qos",
+        command="mlnx_qos -i NETDEV, for each network device of an adapter",
+        parse=mlnx_qos.parse,
+    ),
+    Format(
+        name="nvidia_smi",
+        command="nvidia-smi -q -x",
+        words=(("nvidia-smi",),),
+        parse=nvidia_smi.parse,
+    ),
+    Format(
+        name="ofed_version",
+        command="ofed_info -s",
+        words=(("ofed_info",),),
+        parse=ofed_version.parse,
+    ),
+    Format(
+        name="timedatectl",
+        command="timedatectl show",
+        parse=timedatectl.parse,
+    ),
+    Format(
+        name="uname",
+        command="uname -a",
+        parse=uname.parse,
+    ),
 )
 BY_NAME = {one.name: one for one in FORMATS}
 
@@ -260,15 +316,10 @@ WHOLE_FABRIC = frozenset(
 """Formats that are about more than the host where they were collected."""
 
 FOR_PEOPLE: Mapping[str, str] = {
-    "kernel_command_line": "cat /proc/cmdline",
-    "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
     "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
-    "nvidia_smi": "nvidia-smi -q",
-    "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
     "slurm_nodes": "scontrol --oneliner show nodes",
     "slurm_topology": "scontrol show topology",
-    "uname": "uname -a",
 }
 """Texts that are collected and that no check reads yet: name -> command."""
 

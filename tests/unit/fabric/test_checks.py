@@ -172,12 +172,12 @@ def test_bundle_is_read_by_the_commands_of_its_manifest(tmp_path):
         for command, content in (
             (("/usr/sbin/ibstat",), HEALTHY_IBSTAT),
             (("ip", "-d", "-j", "link"), text("ip_link", "namespace")),
-            (("uname", "-r"), b"6.1\n"),
+            (("nproc", "--all"), b"6.1\n"),
         )
     ]
     found = every(tmp_path, pack(kept), only=["evidence.known", "rdma.port.state"])
     assert [(one.check, one.verdict, one.subject) for one in found] == [
-        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (uname -r)"),
+        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (nproc --all)"),
         ("rdma.device.present", Verdict.PASS, "node/gpu001"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_1/1"),

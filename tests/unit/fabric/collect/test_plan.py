@@ -24,7 +24,10 @@ NAMES = [one.name for one in (*HOST, *(each.question for each in ONCE))]
 READS_ONLY = {
     *(
         "cat",
+        "chronyc",
         "df",
+        "dmesg",
+        "timedatectl",
         "ibnetdiscover",
         "ibqueryerrors",
         "iblinkinfo",
