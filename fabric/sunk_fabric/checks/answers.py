@@ -87,6 +87,21 @@ def each(
             yield from judge(one)
 
 
+def lacking(facts: Facts, *parsers: Parser[Any]) -> tuple[Answer, ...]:
+    """Return why no verdict may rest on all of these; empty where each has a sound reading."""
+    return tuple(
+        answer
+        for parser in parsers
+        if not sound(facts, parser)
+        for answer in each(facts, parser, lambda _reading: ())
+    )
+
+
+def latest(facts: Facts, parser: Parser[T]) -> Reading[T]:
+    """Return the last sound reading; there must be one."""
+    return max(sound(facts, parser), key=lambda one: (one.at, one.path))
+
+
 def sound(facts: Facts, parser: Parser[T], *, pods: bool = False) -> tuple[Reading[T], ...]:
     """Return the readings that a verdict may rest on."""
     return tuple(one for one in facts.of(parser, pods=pods) if not trouble(one))

@@ -8,9 +8,13 @@ from typing import Any
 
 from sunk_fabric.parse import (
     active_test,
+    chronyc,
     collection,
     collectives,
+    df,
+    dmesg,
     dump_lfts,
+    ethtool,
     ibdiagnet_db,
     ibdiagnet_sharp,
     ibdmchk,
@@ -21,15 +25,21 @@ from sunk_fabric.parse import (
     ibv_devinfo,
     ip_link,
     iperf3,
+    kernel_files,
     lspci,
+    mlnx_qos,
     nccl_log,
     nccl_tests,
     network_attachments,
     network_status,
+    nic_cluster_policies,
     nodes,
+    nvidia_smi,
     nvidia_topo,
+    ofed_version,
     opensm_log,
     pair,
+    pcidevice_env,
     perfquery,
     perftest,
     pod_networks,
@@ -37,6 +47,7 @@ from sunk_fabric.parse import (
     proc_modules,
     rdma_link,
     rdma_system,
+    resource_slices,
     saquery,
     sharp_hello,
     sminfo,
@@ -44,6 +55,8 @@ from sunk_fabric.parse import (
     sriov_policies,
     sriov_state,
     sysfs_rdma,
+    timedatectl,
+    uname,
 )
 from sunk_fabric.parse.text import Content, Parsed
 
@@ -96,6 +109,7 @@ FORMATS = (
         ),
         parse=collectives.parse,
     ),
+    Format(name="df", command="df -Pk /dev/shm", parse=df.parse),
     Format(
         name="dump_lfts",
         command="dump_lfts",
@@ -145,6 +159,15 @@ FORMATS = (
         parse=network_status.parse,
     ),
     Format(
+        name="nic_cluster_policies",
+        command="GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
+        words=(
+            ("GET", "/apis/mellanox.com/v1alpha1/nicclusterpolicies"),
+            ("kubectl", "get", "nicclusterpolicies"),
+        ),
+        parse=nic_cluster_policies.parse,
+    ),
+    Format(
         name="nodes",
         command="GET /api/v1/nodes",
         words=(("GET", "/api/v1/nodes"), ("kubectl", "get", "nodes")),
@@ -162,6 +185,11 @@ FORMATS = (
         command="python3 -m sunk_jobs.pair send",
         words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
         parse=pair.parse,
+    ),
+    Format(
+        name="pcidevice_env",
+        command="grep PCIDEVICE_ in /proc/1/environ",
+        parse=pcidevice_env.parse,
     ),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
@@ -192,6 +220,15 @@ FORMATS = (
         words=(("rdma", "system"),),
         parse=rdma_system.parse,
     ),
+    Format(
+        name="resource_slices",
+        command="GET /apis/resource.k8s.io/v1/resourceslices",
+        words=(
+            ("GET", "/apis/resource.k8s.io/v1/resourceslices"),
+            ("kubectl", "get", "resourceslices"),
+        ),
+        parse=resource_slices.parse,
+    ),
     Format(name="saquery", command="saquery", parse=saquery.parse),
     Format(
         name="sharp_hello",
@@ -221,6 +258,53 @@ FORMATS = (
         words=(("python", "sunk_jobs.sysfs_rdma"), ("python3", "sunk_jobs.sysfs_rdma")),
         parse=sysfs_rdma.parse,
     ),
+    Format(
+        name="chronyc",
+        command="chronyc tracking",
+        parse=chronyc.parse,
+    ),
+    Format(
+        name="dmesg",
+        command="dmesg --time-format iso",
+        parse=dmesg.parse,
+    ),
+    Format(
+        name="ethtool",
+        command="ethtool -S NETDEV, for each network device of an adapter",
+        parse=ethtool.parse,
+    ),
+    Format(
+        name="kernel_files",
+        command="small files of /proc and /sys, by grep -H",
+        parse=kernel_files.parse,
+    ),
+    Format(
+        name="mlnx_qos",
+        command="mlnx_qos -i NETDEV, for each network device of an adapter",
+        parse=mlnx_qos.parse,
+    ),
+    Format(
+        name="nvidia_smi",
+        command="nvidia-smi -q -x",
+        words=(("nvidia-smi",),),
+        parse=nvidia_smi.parse,
+    ),
+    Format(
+        name="ofed_version",
+        command="ofed_info -s",
+        words=(("ofed_info",),),
+        parse=ofed_version.parse,
+    ),
+    Format(
+        name="timedatectl",
+        command="timedatectl show",
+        parse=timedatectl.parse,
+    ),
+    Format(
+        name="uname",
+        command="uname -a",
+        parse=uname.parse,
+    ),
 )
 BY_NAME = {one.name: one for one in FORMATS}
 
@@ -232,16 +316,10 @@ WHOLE_FABRIC = frozenset(
 """Formats that are about more than the host where they were collected."""
 
 FOR_PEOPLE: Mapping[str, str] = {
-    "kernel_command_line": "cat /proc/cmdline",
-    "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
     "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
-    "nvidia_smi": "nvidia-smi -q",
-    "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
-    "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
     "slurm_nodes": "scontrol --oneliner show nodes",
     "slurm_topology": "scontrol show topology",
-    "uname": "uname -a",
 }
 """Texts that are collected and that no check reads yet: name -> command."""
 

@@ -18,11 +18,11 @@ from sunk.assess.judge import NOT_IMPLEMENTED, judge
 from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric import folder as folders
-from sunk_fabric import service
 from sunk_fabric.catalogue.all import BY_ID, CHECKS
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
 from tests.support.examples import examples
+from tests.support.fabric_checks import every
 from tests.support.fabric_texts import FOLDER, fixtures
 from tests.support.simulated_fabric import Place, eight_rail
 
@@ -30,25 +30,6 @@ IBSTAT = (FOLDER / "ibstat" / "two-adapters.txt").read_bytes()
 HEALTHY_IBSTAT = (
     IBSTAT.replace(b"Down", b"Active").replace(b"Polling", b"LinkUp").replace(b"40 (FDR10)", b"400")
 )
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Write files, judge them, return (verdict, subject, found) of one check."""
-
-    def judged(name, files, expected=None, intended=None):
-        findings = every(tmp_path, files, expected, intended, [name])
-        return [(one.verdict, one.subject, one.found) for one in findings if one.check == name]
-
-    return judged
-
-
-def every(folder: Path, files, expected=None, intended=None, only=()):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    return service.check(folder, expected, intended, only)
 
 
 def text(format_name, name):
@@ -191,12 +172,12 @@ def test_bundle_is_read_by_the_commands_of_its_manifest(tmp_path):
         for command, content in (
             (("/usr/sbin/ibstat",), HEALTHY_IBSTAT),
             (("ip", "-d", "-j", "link"), text("ip_link", "namespace")),
-            (("uname", "-r"), b"6.1\n"),
+            (("nproc", "--all"), b"6.1\n"),
         )
     ]
     found = every(tmp_path, pack(kept), only=["evidence.known", "rdma.port.state"])
     assert [(one.check, one.verdict, one.subject) for one in found] == [
-        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (uname -r)"),
+        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (nproc --all)"),
         ("rdma.device.present", Verdict.PASS, "node/gpu001"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_1/1"),
@@ -757,7 +738,8 @@ def test_node_states_are_judged_function_by_function(tmp_path):
         {"sriov_state.json": text("sriov_state", "list")},
         only=["sriov.vf", "sriov.state"],
     )
-    got = {(one.check, one.subject): one.verdict for one in found if one.check in JUDGES}
+    by_state = {"sriov.state.sync", "sriov.vf.count", "sriov.vf.mtu", "sriov.vf.total"}
+    got = {(one.check, one.subject): one.verdict for one in found if one.check in by_state}
     card = "node/gpu001/0000:9c:00.0"
     assert got == {
         ("sriov.state.sync", "node/gpu001"): Verdict.PASS,
