@@ -20,7 +20,6 @@ from tests.support.guest_image import GuestImage
 from tests.support.rootfs import PATH, Rootfs
 from tests.support.ssh_fleet import private, public
 
-KVM = Path("/dev/kvm")
 TUN = Path("/dev/net/tun")
 MEMORY_MIB = 1024
 SHARED = "/guests"
@@ -82,6 +81,9 @@ rdma link add {device} type rxe netdev {nic}
 mkdir -p /run/sshd
 install -m 600 /own/host_key /etc/ssh/ssh_host_ed25519_key
 /usr/sbin/sshd -f /own/sshd_config
+# Stands for Slurm's daemon of this name: a process with its limits, and no more.
+cp /usr/bin/sleep /usr/local/bin/slurmd
+prlimit --memlock=unlimited:unlimited /usr/local/bin/slurmd infinity &
 exec /usr/bin/tini -s -- sleep infinity
 """
 _SSHD = """\
@@ -145,8 +147,8 @@ class Guest:
         share = "local,security_model=none,readonly=on,multidevs=remap"
         return [
             "qemu-system-x86_64",
-            # Translated, and not under KVM: every machine can do that, and inside many virtual machines
-            # KVM is there and fails. Ten times slower.
+            # Translated, and not under KVM: every machine can do that, and inside many virtual
+            # machines KVM is there and fails. Ten times slower.
             *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"),
             *("-smp", "1", "-m", str(MEMORY_MIB)),
             *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
@@ -186,6 +188,7 @@ class Guests:
         self.user_key = Ed25519PrivateKey.generate()
         self._outer: subprocess.Popen[bytes] | None = None
         self._init = 0
+        self._machines: list[subprocess.Popen[bytes]] = []
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,6 +210,8 @@ class Guests:
         if self._outer is not None:
             self._outer.kill()
             self._outer.wait(30)
+        for one in self._machines:
+            one.wait(30)
 
     def _start(self) -> None:
         point, shared = self.folder / "point", self.folder / "guests"
@@ -222,11 +227,13 @@ class Guests:
         for one in self.guests:
             log = self.folder / f"{one.name}.log"
             with log.open("wb") as sink:
-                subprocess.Popen(
-                    self._inside(one.qemu(self.image)),
-                    stdout=sink,
-                    stderr=sink,
-                    stdin=subprocess.DEVNULL,
+                self._machines.append(
+                    subprocess.Popen(
+                        self._inside(one.qemu(self.image)),
+                        stdout=sink,
+                        stderr=sink,
+                        stdin=subprocess.DEVNULL,
+                    )
                 )
         self._write_user_files(self.folder / "user")
         for one in self.guests:
@@ -260,8 +267,8 @@ class Guests:
         known = "".join(f"{one.name} {public(one.key)}\n" for one in self.guests)
         (user / "known_hosts").write_text(known)
         (user / "config").write_text(
-            f"Host *\n  User root\n  IdentityFile {user}/id\n  UserKnownHostsFile {user}/known_hosts\n"
-            "  BatchMode yes\n  LogLevel ERROR\n"
+            f"Host *\n  User root\n  IdentityFile {user}/id\n"
+            f"  UserKnownHostsFile {user}/known_hosts\n  BatchMode yes\n  LogLevel ERROR\n"
         )
 
     @property
@@ -315,14 +322,10 @@ def require_machine() -> None:
     """Fail with what is missing: guests that did not run must not look like guests that did.
 
     Raises:
-        EnvironmentFault: no KVM, no tap devices, or no ssh.
+        EnvironmentFault: no tap devices, or no ssh.
     """
-    for device, mends in (
-        (KVM, "modprobe kvm_intel or kvm_amd; in a virtual machine, allow nested virtualization"),
-        (TUN, "modprobe tun"),
-    ):
-        if not os.access(device, os.R_OK | os.W_OK):
-            raise EnvironmentFault(f"start guests: {device} cannot be used", hint=mends)
+    if not os.access(TUN, os.R_OK | os.W_OK):
+        raise EnvironmentFault(f"start guests: {TUN} cannot be used", hint="modprobe tun, as root")
     if shutil.which("ssh") is None:
         raise EnvironmentFault(
             "start guests: there is no ssh", hint="apt-get install openssh-client"

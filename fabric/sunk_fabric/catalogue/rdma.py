@@ -84,6 +84,7 @@ CHECKS: tuple[Check, ...] = (
         source=IBTA,
         owner=Domain.FABRIC,
         depends_on=("rdma.port.state",),
+        explained_by=("roce.mtu.path",),
         proof=Proof.RECORDED,
     ),
     _row(
