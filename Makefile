@@ -7,7 +7,7 @@ KUBECONFIG_FILE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo down docs bench nightly golden
+.PHONY: help setup check format test guest demo down docs bench nightly golden
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: setup ## format the code and mend what ruff can
 
 test: setup ## every test layer, with times beside budgets; installs what it needs
 	$(VENV)/bin/python tests/run_layers.py
+
+guest: setup ## real RDMA and SR-IOV in two QEMU guests (not part of test)
+	$(VENV)/bin/pytest -q tests/guest -m guest
 
 demo: setup ## a real Slurm on a real Kubernetes, and an MPI job from its login node
 	$(SUNK) demo $(if $(KUBECONFIG_FILE),--kubeconfig "$(KUBECONFIG_FILE)") $(ARGS)

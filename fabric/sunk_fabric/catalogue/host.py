@@ -70,6 +70,7 @@ CHECKS: tuple[Check, ...] = (
         reads="/proc/modules",
         rule="one of mlx5_core, mlx5_ib, ib_uverbs, rdma_cm missing is FAIL",
         remedy="modprobe it, and load it at boot",
+        proof=Proof.RECORDED,
     ),
     _row(
         "gdr.path",

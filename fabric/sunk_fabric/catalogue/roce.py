@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import DERIVED, KERNEL, NCCL_DOCS, VENDOR_LOSSLESS, rows_of
 
@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="give the network device an address",
         source=KERNEL,
         depends_on=("rdma.port.state",),
+        proof=Proof.RECORDED,
     ),
     _row(
         "gid.index",
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
         rule="network device below RDMA MTU + 58 bytes of headers is FAIL",
         remedy="MTU of 9000 on switch, policy and attachment",
         source=DERIVED,
+        proof=Proof.RECORDED,
     ),
     _row(
         "trust",

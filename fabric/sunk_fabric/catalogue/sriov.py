@@ -31,8 +31,8 @@ CHECKS: tuple[Check, ...] = (
     _row(
         "vf.count",
         "As many functions as asked for",
-        proves="spec, status and list of functions agree",
-        reads="SriovNetworkNodeState",
+        proves="spec, status and list of functions agree, and sysfs of the host where it was read",
+        reads="SriovNetworkNodeState, sysfs_rdma",
         rule="any difference is FAIL",
         remedy="firmware: NUM_OF_VFS and SRIOV_EN; then a reboot",
         source=SRIOV_OPERATOR,

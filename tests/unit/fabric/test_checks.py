@@ -50,16 +50,23 @@ def test_ids_are_stable_words_and_every_check_says_all_there_is():
 
 
 def test_no_check_claims_a_proof_that_no_fixture_gives():
-    """Recorded is what needs no RDMA; all else is simulated."""
+    """Recorded is what needs no RDMA hardware, soft-RoCE's too; all else is simulated."""
     claimed = {one.id for one in CHECKS if one.proof is not Proof.DOCUMENTED}
     recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
-    assert recorded == {"collection", "ip_link", "proc_limits"}
+    assert recorded == {
+        *("collection", "ibstat", "ibv_devinfo", "ip_link", "iperf3", "perftest"),
+        *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
+    }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
-        *("evidence.hosts", "host.limits.memlock"),
+        *("evidence.hosts", "host.limits.memlock", "host.modules"),
+        *("rdma.device.present", "rdma.mtu.active", "rdma.netns"),
+        *("rdma.pair.bandwidth", "rdma.pair.latency"),
+        *("rdma.port.rate", "rdma.port.state", "rdma.port.uniform"),
+        *("roce.gid.v2", "roce.mtu.path"),
     }
     assert claimed <= set(JUDGES)
     assert {one.partition(".")[0] for one in claimed} == {
-        *("evidence", "host", "ib", "pair", "sharp"),
+        *("evidence", "host", "ib", "pair", "rdma", "roce", "sharp"),
     }
 
 
