@@ -138,7 +138,7 @@ class OverKube:
             time.sleep(_POLL_SECONDS)
 
     def _why_no_pod(self) -> str:
-        """Return why Kubernetes makes no Pods of the DaemonSet, in its own words; empty: unknown."""
+        """Return why Kubernetes makes no Pods of it, in its own words; empty when it is silent."""
         with suppress(RemoteError):
             for one in self.kube.list(EVENT, self.choice.namespace):
                 about = one.get("involvedObject", {})
