@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from sunk.clients.kube.protocol import Kube
 from sunk.clients.shells import Shell
-from sunk.errors import InputError, NotFound, NotReached, RemoteError
-from sunk.model.kube import DAEMON_SET, Pod
+from sunk.errors import InputError, NotFound, NotReached, RemoteError, clip
+from sunk.model.kube import DAEMON_SET, EVENT, Pod
 from sunk.model.reach import Reason
 from sunk.wellknown import LABEL_COLLECT
 from sunk_fabric.collect import conversation
@@ -68,6 +68,7 @@ class OverKube:
     _made: dict[str, Pod] = field(default_factory=dict)
     _trouble: dict[str, str] = field(default_factory=dict)
     _created: bool = False
+    _refusal: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a choice of nothing.
@@ -129,9 +130,22 @@ class OverKube:
             pods = self.kube.pods(self.choice.namespace, f"{LABEL_COLLECT}={self.token}")
             self._made = _by_node(pods)
             self._trouble = {one.node: one.trouble for one in pods if one.node and one.trouble}
-            if len(self._made) == len(without) or time.monotonic() > deadline:
+            if len(self._made) == len(without):
+                return
+            if time.monotonic() > deadline:
+                self._refusal = self._why_no_pod()
                 return
             time.sleep(_POLL_SECONDS)
+
+    def _why_no_pod(self) -> str:
+        """Return why Kubernetes makes no Pods of it, in its own words; empty when it is silent."""
+        with suppress(RemoteError):
+            for one in self.kube.list(EVENT, self.choice.namespace):
+                about = one.get("involvedObject", {})
+                mine = (about.get("kind"), about.get("name")) == ("DaemonSet", name_of(self.token))
+                if mine and one.get("type") == "Warning":
+                    return clip(str(one.get("message", "")))
+        return ""
 
     def open(self, host: str) -> Shell:
         """Start a shell in the Node's Pod."""
@@ -140,7 +154,7 @@ class OverKube:
             return self._shell(there, ("/bin/sh",), self.choice.container)
         if made is not None:
             return self._shell(made, SHELL, "")
-        why = self._trouble.get(host, "")
+        why = self._trouble.get(host, "") or self._refusal
         if not why and self.choice.image:
             why = "the DaemonSet's Pod did not start in time, or there is no such Node"
         raise NotReached(

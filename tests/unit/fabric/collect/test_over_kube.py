@@ -303,3 +303,27 @@ def test_pods_alone_can_be_asked():
     kube = Site("n1")
     kube.pod("w-0", "n1", {"app": "worker"})
     assert way(kube, inside="app=worker", inside_namespace="default").hosts() == ("w-0.default",)
+
+
+def test_a_daemon_set_that_may_make_no_pod_is_said_in_the_words_of_kubernetes():
+    kube = Site("n1")
+    kube.pod = lambda *_words, **_options: None
+    one = way(kube, image="busybox")
+    told = 'pods "sunk-collect-t0-x" is forbidden: violates PodSecurity "baseline:latest"'
+    for kind, name, message in (
+        ("DaemonSet", "another", "not this one"),
+        ("DaemonSet", "sunk-collect-t0", told),
+    ):
+        kube.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"e-{name}", "namespace": "default"},
+                "involvedObject": {"kind": kind, "name": name},
+                "type": "Warning",
+                "message": message,
+            }
+        )
+    one.prepare(("n1",))
+    with pytest.raises(NotReached, match="violates PodSecurity"):
+        one.open("n1")
