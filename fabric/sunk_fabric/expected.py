@@ -24,6 +24,8 @@ class Expected:
         nccl_adapters: names of the adapters that collectives use.
         vf_trust: whether virtual functions are trusted.
         vf_spoof_check: whether cards drop frames of functions with a foreign sender.
+        pkeys: partition keys of every InfiniBand port, as ``0xffff``.
+        mounts: mount point -> transport: ``rdma``, ``tcp`` or ``any``.
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
@@ -42,6 +44,8 @@ class Expected:
     oversubscription: float = 1.0
     nccl_network: str = "IB"
     nccl_adapters: tuple[str, ...] = ()
+    pkeys: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
     vf_trust: bool | None = None
     vf_spoof_check: bool | None = None
     rdma_netns: str | None = None

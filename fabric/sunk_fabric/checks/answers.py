@@ -16,6 +16,7 @@ T = TypeVar("T")
 WORDS_LIMIT = 600
 ENDS_WELL = {
     "ibqueryerrors": frozenset({0, 1}),
+    "sharp_manager": frozenset({0, 3, 4}),
     "sminfo": frozenset({0, 255}),
     "ibdmchk": frozenset({0, -11, 139}),
 }

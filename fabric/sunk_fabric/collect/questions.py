@@ -56,6 +56,8 @@ HOST_COMMANDS: tuple[tuple[str, str], ...] = (
     ("rdma_system", "rdma -j system show"),
     ("rdma_statistic", "rdma -j statistic show"),
     ("df", "df -Pk /dev/shm"),
+    ("proc_mounts", "cat /proc/mounts"),
+    ("sharp_manager", "systemctl is-active sharp_am"),
     ("lspci", "lspci -vv"),
     ("proc_limits.shell", "cat /proc/self/limits"),
     ("ibstat", "ibstat"),
@@ -126,7 +128,7 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         _EACH_DEVICE.format(
             tool="mlxlink",
             root="{root}",
-            inner='echo "# ${d##*/}"; mlxlink -d "${d##*/}" -m -c -e',
+            inner='echo "# ${d##*/}"; mlxlink -d "${d##*/}" -m -c -e --json',
         ),
     ),
 )

@@ -16,6 +16,7 @@ from sunk_fabric.parse import (
     dump_lfts,
     ethtool,
     ibdiagnet_db,
+    ibdiagnet_screen,
     ibdiagnet_sharp,
     ibdmchk,
     iblinkinfo,
@@ -28,6 +29,7 @@ from sunk_fabric.parse import (
     kernel_files,
     lspci,
     mlnx_qos,
+    mlxlink,
     nccl_log,
     nccl_tests,
     network_attachments,
@@ -45,15 +47,20 @@ from sunk_fabric.parse import (
     pod_networks,
     proc_limits,
     proc_modules,
+    proc_mounts,
     rdma_link,
     rdma_system,
     resource_slices,
     saquery,
     sharp_hello,
+    sharp_manager,
+    slurm_nodes,
+    slurm_topology,
     sminfo,
     smpquery,
     sriov_policies,
     sriov_state,
+    subnet_lst,
     sysfs_rdma,
     timedatectl,
     uname,
@@ -305,21 +312,60 @@ FORMATS = (
         command="uname -a",
         parse=uname.parse,
     ),
+    Format(
+        name="ibdiagnet_screen",
+        command="ibdiagnet, its screen or its file ibdiagnet2.log",
+        words=(("ibdiagnet",), ("ibdiagnet2.log",)),
+        parse=ibdiagnet_screen.parse,
+    ),
+    Format(
+        name="mlxlink",
+        command="mlxlink -d DEVICE -m -c -e --json, for each adapter",
+        parse=mlxlink.parse,
+    ),
+    Format(
+        name="proc_mounts",
+        command="cat /proc/mounts",
+        words=(("cat", "/proc/mounts"),),
+        parse=proc_mounts.parse,
+    ),
+    Format(
+        name="sharp_manager",
+        command="systemctl is-active sharp_am",
+        words=(("systemctl", "is-active", "sharp_am"),),
+        parse=sharp_manager.parse,
+    ),
+    Format(
+        name="slurm_nodes",
+        command="scontrol --oneliner show nodes",
+        words=(("scontrol", "show", "nodes"), ("scontrol", "show", "node")),
+        parse=slurm_nodes.parse,
+    ),
+    Format(
+        name="slurm_topology",
+        command="scontrol show topology",
+        words=(("scontrol", "show", "topology"),),
+        parse=slurm_topology.parse,
+    ),
+    Format(
+        name="subnet_lst",
+        command="log folder of opensm, its file opensm-subnet.lst",
+        words=(("opensm-subnet.lst",), ("ibdiagnet2.lst",)),
+        parse=subnet_lst.parse,
+    ),
 )
 BY_NAME = {one.name: one for one in FORMATS}
 
 WHOLE_FABRIC = frozenset(
     {
         *("iblinkinfo", "ibnetdiscover", "ibqueryerrors", "opensm_log", "saquery", "sminfo"),
+        *("ibdiagnet_screen", "slurm_nodes", "slurm_topology", "subnet_lst"),
     }
 )
 """Formats that are about more than the host where they were collected."""
 
 FOR_PEOPLE: Mapping[str, str] = {
-    "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
     "rdma_statistic": "rdma -j statistic show",
-    "slurm_nodes": "scontrol --oneliner show nodes",
-    "slurm_topology": "scontrol show topology",
 }
 """Texts that are collected and that no check reads yet: name -> command."""
 

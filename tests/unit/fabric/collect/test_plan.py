@@ -27,6 +27,7 @@ READS_ONLY = {
         "chronyc",
         "df",
         "dmesg",
+        "systemctl",
         "timedatectl",
         "ibnetdiscover",
         "ibqueryerrors",
