@@ -85,7 +85,7 @@ def make_run(
     for name, content in sorted(job.files.items()):
         (folder / name).write_text(content)
     if template.needs_programs:
-        _copy_programs(folder / "sunk_jobs")
+        copy_programs(folder / "sunk_jobs")
     _write_record(run, record_of(job, now, origin or {}))
     return run
 
@@ -202,7 +202,8 @@ def _note(run: Run, key: str, value: object) -> None:
     _write_record(run, {**record, key: value})
 
 
-def _copy_programs(target: Path) -> None:
+def copy_programs(target: Path) -> None:
+    """Copy the job programs to where a job finds them; nodes need no sunk."""
     with resources.as_file(resources.files("sunk_jobs")) as source:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 

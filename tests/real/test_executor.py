@@ -42,8 +42,9 @@ def slurm(slurm_namespace: SlurmNamespace) -> SlurmNamespace:
 class Outside:
     """Runs Slurm's commands inside as the user, on run folders that were made from outside."""
 
-    def __init__(self, slurm: SlurmNamespace) -> None:
+    def __init__(self, slurm: SlurmNamespace, folder: str = ROOT) -> None:
         self._slurm = slurm
+        self._folder = folder
         self._root = str(slurm.path(""))
         self.programs: list[str] = []
 
@@ -51,7 +52,7 @@ class Outside:
         words = [str(word).replace(self._root, "") for word in argv]
         self.programs.append(words[0])
         if words[0] == "sbatch":
-            self._slurm.run("chown", "-R", ALICE.name, ROOT)
+            self._slurm.run("chown", "-R", ALICE.name, self._folder)
         # None takes a variable out, and inside there is none to begin with.
         given = {name: value for name, value in (env or {}).items() if value is not None}
         return self._slurm.run(
