@@ -10,6 +10,7 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse.formats import BY_NAME
+from sunk_fabric.parse.pod_networks import PodAttachments
 from sunk_fabric.parse.text import printable
 
 T = TypeVar("T")
@@ -70,14 +71,10 @@ def missing(*parsers: Parser[Any]) -> Answer:
 
 
 def each(
-    facts: Facts,
-    parser: Parser[T],
-    judge: Callable[[Reading[T]], Iterable[Answer]],
-    *,
-    pods: bool = False,
+    facts: Facts, parser: Parser[T], judge: Callable[[Reading[T]], Iterable[Answer]]
 ) -> Iterator[Answer]:
     """Ask about every sound reading; unsound ones are UNKNOWN with what is wrong with them."""
-    readings = facts.of(parser, pods=pods)
+    readings = facts.of(parser)
     if not readings:
         yield missing(parser)
     for one in readings:
@@ -106,3 +103,9 @@ def latest(facts: Facts, parser: Parser[T]) -> Reading[T]:
 def sound(facts: Facts, parser: Parser[T], *, pods: bool = False) -> tuple[Reading[T], ...]:
     """Return the readings that a verdict may rest on."""
     return tuple(one for one in facts.of(parser, pods=pods) if not trouble(one))
+
+
+def inside(facts: Facts, parser: Parser[T]) -> Callable[[PodAttachments], Reading[T] | None]:
+    """Return what finds the sound reading that was taken inside a Pod."""
+    found = {one.host: one for one in sound(facts, parser, pods=True)}
+    return lambda pod: next((found[one] for one in pod.hosts if one in found), None)

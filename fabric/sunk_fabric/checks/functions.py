@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, lacking, latest, place, said, sound
+from sunk_fabric.checks.answers import each, inside, lacking, latest, place, said, sound
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import ip_link, pod_networks, sriov_policies, sriov_state, sysfs_rdma
 from sunk_fabric.parse.ip_link import NetDevice, VirtualFunction
@@ -29,7 +29,7 @@ def rdma(facts: Facts) -> Iterator[Answer]:
     resources = {one.spec.resource_name for one in policies if one.spec.is_rdma}
     pods = sound(facts, pod_networks.parse)
     given = pods[-1].parsed.value if pods else ()
-    seen = {one.host: one for one in sound(facts, sysfs_rdma.parse)}
+    seen = {one.host: one for one in sound(facts, sysfs_rdma.parse, pods=True)}
     asked = 0
     for state in states:
         found = {one.pci_address: one for one in state.status.interfaces}
@@ -56,7 +56,8 @@ def _verbs(
 ) -> tuple[Verdict, str, list[Reading[Snapshot]]]:
     name = state.metadata.name
     here = [one for one in given if one.pod.node == name]
-    used = [seen[one] for one in (name, *(each.pod.name for each in here)) if one in seen]
+    names = (name, *(host for pod in here for host in pod.hosts))
+    used = [seen[one] for one in names if one in seen]
     if name not in seen:
         return Verdict.UNKNOWN, f"sysfs of {name} was not collected", used
     if not functions:
@@ -68,7 +69,7 @@ def _verbs(
     hidden = {
         one.device_info.pci.pci_address
         for pod in here
-        if pod.pod.name not in seen
+        if not any(host in seen for host in pod.hosts)
         for one in pod.attached
         if one.device_info and one.device_info.pci
     }
@@ -112,8 +113,9 @@ def link(facts: Facts) -> Iterator[Answer]:
 
     yield from _functions(facts, judged)
     pods = sound(facts, pod_networks.parse)
+    view = inside(facts, sysfs_rdma.parse)
     for pod in pods[-1].parsed.value if pods else ():
-        for reading in (one for one in sound(facts, sysfs_rdma.parse) if one.host == pod.pod.name):
+        if (reading := view(pod)) is not None:
             yield from _ports(pod, reading, pods[-1])
 
 

@@ -1,6 +1,6 @@
 """Inside Pods: what was granted, and what is there.
 
-Texts from inside are those whose host is the Pod's name, as ``sunk fabric collect`` keeps them.
+Texts from inside are those of ``sunk fabric collect --pods``, or whose host is the Pod's name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, lacking, latest, missing, place, said, sound
+from sunk_fabric.checks.answers import each, inside, lacking, latest, missing, place, said, sound
 from sunk_fabric.expected import ROCE_DEVICE_HEADERS_BYTES
 from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse import (
@@ -62,10 +62,10 @@ def _inside(
         yield from lacks
         return
     pods = latest(facts, pod_networks.parse)
-    texts = {one.host: one for one in sound(facts, parser)}
+    texts = inside(facts, parser)
     for pod in pods.parsed.value:
         subject = subjects.pod(pod.pod.namespace, pod.pod.name)
-        text = texts.get(pod.pod.name)
+        text = texts(pod)
         if not pod.pod.node:
             yield said(Verdict.SKIP, "it is on no Node yet", subject, pods)
         elif text is None:
@@ -153,13 +153,13 @@ def network_status(facts: Facts) -> Iterator[Answer]:
 
 def device_env(facts: Facts) -> Iterator[Answer]:
     """Variables, annotation and sysfs name the same devices."""
-    views = {one.host: one.parsed.value for one in sound(facts, sysfs_rdma.parse)}
+    views = inside(facts, sysfs_rdma.parse)
 
     def judged(pod: PodAttachments, variables: Mapping[str, tuple[str, ...]]) -> Judged:
         granted = {one for found in variables.values() for one in found}
         told = _addresses(pod)
-        view = views.get(pod.pod.name)
-        seen = {d.pci[0].address for d in view.devices if d.pci} if view else None
+        view = views(pod)
+        seen = {d.pci[0].address for d in view.parsed.value.devices if d.pci} if view else None
         if not granted and not told:
             return Verdict.SKIP, "it has no PCI devices"
         if granted != told:
@@ -208,7 +208,7 @@ def visible(facts: Facts) -> Iterator[Answer]:
 def gid_mtu(facts: Facts) -> Iterator[Answer]:
     """Granted devices have a routable GID, and their interfaces the MTU."""
     wanted = facts.expected.rdma_mtu_bytes + ROCE_DEVICE_HEADERS_BYTES
-    links = {one.host: one.parsed.value for one in sound(facts, ip_link.parse)}
+    links = inside(facts, ip_link.parse)
 
     def judged(pod: PodAttachments, view: Snapshot) -> Judged:
         granted = _addresses(pod)
@@ -227,7 +227,8 @@ def gid_mtu(facts: Facts) -> Iterator[Answer]:
             return Verdict.FAIL, f"no routable RoCE v2 entry at {', '.join(bare)}"
         if not ethernet:
             return Verdict.SKIP, "the link layer is not Ethernet"
-        own = links.get(pod.pod.name)
+        reading = links(pod)
+        own = None if reading is None else reading.parsed.value
         names = {one.interface for one in _devices(pod)}
         if own is None or names - {one.ifname for one in own}:
             return Verdict.UNKNOWN, "GIDs are there; the MTU of an interface is not told"

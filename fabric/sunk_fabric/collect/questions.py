@@ -137,7 +137,7 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
 
 POD_TEXTS = frozenset(
     {"uname", "ip_link", "rdma_link", "ibv_devinfo", "proc_limits.slurmd", "sysfs_rdma"}
-    | {"sysfs_rdma.later", "nvidia_topo"}
+    | {"sysfs_rdma.later", "nvidia_topo", "df", "pcidevice_env"}
 )
 """What a Pod is asked: the rest it shares with its Node, and would say of that once more."""
 

@@ -68,6 +68,15 @@ class PodAttachments(msgspec.Struct, frozen=True, kw_only=True):
     pod: PodNetworks
     attached: tuple[Attachment, ...] = ()
 
+    @property
+    def hosts(self) -> tuple[str, str]:
+        """Return under which names of hosts it may have been asked itself, the best one first.
+
+        ``sunk fabric collect --pods`` names it with its namespace; Slurm, and whoever took texts by
+        hand, by its name alone.
+        """
+        return f"{self.pod.name}.{self.pod.namespace}", self.pod.name
+
 
 def parse(content: Content) -> Parsed[tuple[PodAttachments, ...]]:
     """Return the Pods with what they got; a status that cannot be read is damage."""
