@@ -64,6 +64,7 @@ LAYERS = (
 NOT_RUN = {
     "native": "pyslurm itself: no build fits Debian's Slurm; a stand-in takes its place",
     "gpu": "needs NVIDIA hardware",
+    "guest": "opt-in, with minutes of translated machines: make guest",
 }
 
 

@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.guest, pytest.mark.timeout(900)]
 SUNK = str(Path(sys.executable).parent / "sunk")
 RATE_MBIT = 20
 """What a translated guest sends with ease; unshaped, figures would be the processor's."""
-RDMA = ("--rail", DEVICE, "--seconds", "10")
-TCP = ("--seconds", "5", "--megabytes", "5")
+RDMA = ("--rail", DEVICE, "--seconds", "20", "--effect", "0.9", "--noise", "0.3")
+"""perftest's messages are 8 MiB: on a busy machine, few get through in less time. Rates are the
+processor's, and differ from one transfer to the next."""
+TCP = ("--seconds", "5", "--megabytes", "5", "--effect", "0.5", "--noise", "0.1")
 
 
 @contextmanager
@@ -50,8 +52,7 @@ def run(guests: Guests, tmp_path: Path, tool: str, declared: str, *more: str):
         *(SUNK, "fabric", "test", ",".join(guests.names), "--tool", tool),
         *("--run", f"ssh -F {guests.user / 'config'} {{host}} {{shell}}"),
         *("--addresses", str(addresses), "--expect", str(site), "--folder", str(folder)),
-        *("--connect-seconds", "20", "--effect", "0.5", "--noise", "0.1"),
-        *("--yes", "--output", "json", *more),
+        *("--connect-seconds", "20", "--yes", "--output", "json", *more),
     )
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout, done.stderr
@@ -85,7 +86,8 @@ def test_bandwidth_over_rdma_is_measured_both_ways_and_read(guests, tmp_path):
     _, findings, outputs = run(guests, tmp_path, "ib_write_bw", "{}\n", *RDMA)
     assert failed(findings) == []
     assert verdicts(findings, *dict(PROVED)) == PROVED
-    assert [one.trouble for one in outputs] == ["", ""]
+    assert len(outputs) >= 2
+    assert {one.trouble for one in outputs} == {""}
     for one in outputs:
         assert (one.value.test, one.value.mtu_bytes) == ("RDMA_Write BW Test", 4096)
         assert (one.value.settings["Device"], one.value.settings["Link type"]) == (
@@ -100,7 +102,8 @@ def test_latency_over_rdma_is_measured_both_ways_and_read(guests, tmp_path):
     _, findings, outputs = run(guests, tmp_path, "ib_write_lat", "{}\n", *RDMA)
     assert failed(findings) == []
     assert verdicts(findings, *dict(PROVED)) == PROVED
-    assert [one.trouble for one in outputs] == ["", ""]
+    assert len(outputs) >= 2
+    assert {one.trouble for one in outputs} == {""}
     for one in outputs:
         (row,) = one.value.latency
         assert 0 < row.typical_us <= (row.p99_us or 0)

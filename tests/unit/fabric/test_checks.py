@@ -696,6 +696,49 @@ def test_mtu_below_the_declared_fails_on_ethernet_and_warns_on_infiniband(check)
     assert [one[0] for one in check("rdma.mtu.active", files)] == [Verdict.WARN]
 
 
+def test_small_device_mtu_is_one_red_line(tmp_path):
+    devices = json.loads(text("ip_link", "igb"))
+    for one in devices:
+        one["mtu"] = 1500
+    small = text("ibv_devinfo", "soft-roce").replace(
+        b"active_mtu:\t\t4096 (5)", b"active_mtu:\t\t1024 (3)"
+    )
+    files = {
+        "n1/ibv_devinfo.txt": small,
+        "n1/ip_link.json": devices,
+        "n1/rdma_link.json": text("rdma_link", "soft-roce"),
+        "n1/ibstat.txt": text("ibstat", "soft-roce"),
+    }
+    found = every(tmp_path, files, only=["rdma.mtu", "roce.mtu"])
+    red = [(one.check, one.subject) for one in found if one.verdict is Verdict.FAIL]
+    assert red == [("roce.mtu.path", "node/n1/rxe0/1")]
+
+
+@pytest.mark.parametrize(("there", "verdict"), [(2, Verdict.PASS), (0, Verdict.FAIL)])
+def test_functions_are_counted_on_the_host_too(there, verdict, check):
+    functions = ["0000:9c:00.1", "0000:9c:00.2"]
+    listed = [{"vfID": at, "pciAddress": one} for at, one in enumerate(functions)]
+    wanted = {"pciAddress": "0000:9c:00.0", "numVfs": 2}
+    state = {
+        "kind": "SriovNetworkNodeState",
+        "metadata": {"name": "gpu001"},
+        "spec": {"interfaces": [wanted]},
+        "status": {
+            "syncStatus": "Succeeded",
+            "interfaces": [{**wanted, "totalvfs": 8, "Vfs": listed}],
+        },
+    }
+    card = {"address": "0000:9c:00.0", "total_vfs": 8, "vfs": functions[:there]}
+    files = {"sriov_state.json": state, "gpu001/sysfs_rdma.json": {"cards": [card]}}
+    assert check("sriov.vf.count", files) == [
+        (
+            verdict,
+            "node/gpu001/0000:9c:00.0",
+            f"2 asked for, 2 there, 2 listed, {there} on the host",
+        )
+    ]
+
+
 def roce_files():
     return {
         "gpu001/ibv_devinfo.txt": text("ibv_devinfo", "roce"),
