@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from calendar import timegm
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sunk_fabric.parse.text import Content, Parsed, Reader, printable
 
 KEPT = ("mlx5", "NVRM", "nvidia", "PCIe", "pcie", "AER", "dma-buf", "link", "Link", "soft lockup")
 """Words of lines that some check reads; the others are counted alone."""
-_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[,.]\d{1,9})?([+-]\d\d:?\d\d|Z)? (.*)")
+_MOMENT = r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[,.]\d{1,9})?(?:Z|([+-])(\d\d):?(\d\d))?"
+_ISO, _AT = re.compile(rf"{_MOMENT} (.*)"), re.compile(_MOMENT)
 _BOOT = re.compile(r"(?:<\d{1,3}>)?\[\s*\d{1,12}\.\d{1,9}\] ?(.*)")
 _HUMAN = re.compile(r"\[(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4})\] ?(.*)")
 
@@ -61,24 +62,25 @@ def parse(content: Content) -> Parsed[KernelLog]:
 
 
 def _timed(line: str) -> KernelLine | None:
-    try:
-        if match := _ISO.fullmatch(line):
-            at = datetime.fromisoformat(match[1] + (match[2] or "+00:00").replace("Z", "+00:00"))
-            return KernelLine(at.timestamp(), printable(match[3], 400))
-        if match := _HUMAN.fullmatch(line):
-            # Local time of the host, which nobody tells: not to be compared with ours.
-            return KernelLine(None, printable(match[2], 400))
-        if match := _BOOT.fullmatch(line):
-            return KernelLine(None, printable(match[1], 400))
-    except (ValueError, OverflowError):
-        return None
-    return None
+    if match := _ISO.fullmatch(line):
+        at = _seconds(match)
+        return None if at is None else KernelLine(at, printable(match[10], 400))
+    # Local time of the host, which nobody tells, or from its start: not to be compared with ours.
+    other = _HUMAN.fullmatch(line) or _BOOT.fullmatch(line)
+    return KernelLine(None, printable(other[other.re.groups], 400)) if other else None
 
 
 def moment(text: str) -> float | None:
     """Return an evidence's time as seconds since 1970; nothing when it has none."""
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+    match = _AT.fullmatch(text)
+    return _seconds(match) if match else None
+
+
+def _seconds(match: re.Match[str]) -> float | None:
+    """Return seconds since 1970 in UTC; nothing for a day or hour that there is not."""
+    year, month, day, hour, minute, second = (int(match[at]) for at in range(1, 7))
+    if not (year and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60):
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    east = (int(match[8]) * 60 + int(match[9])) * 60 if match[7] else 0
+    away = -east if match[7] == "-" else east
+    return float(timegm((year, month, day, hour, minute, second)) - away)

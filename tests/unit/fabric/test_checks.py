@@ -19,6 +19,7 @@ from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric import folder as folders
 from sunk_fabric.catalogue.all import BY_ID, CHECKS
+from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
 from tests.support.examples import examples
@@ -68,6 +69,10 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     assert {one.partition(".")[0] for one in claimed} == {
         *("evidence", "host", "ib", "pair", "rdma", "roce", "sharp"),
     }
+
+
+def test_every_check_has_a_judge_or_a_reason_why_not():
+    assert set(WHY) == set(BY_ID) - set(JUDGES)
 
 
 def test_check_without_a_judge_is_never_pass(tmp_path):

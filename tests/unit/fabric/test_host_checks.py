@@ -10,6 +10,7 @@ from sunk.assess.bundle import Kept, pack
 from sunk.assess.evidence import evidence_of
 from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from sunk_fabric.parse.dmesg import moment
 from tests.support.fabric_texts import fixtures
 
 FAIL, PASS, SKIP, UNKNOWN, WARN = (
@@ -485,3 +486,17 @@ def test_fixed_index_that_points_to_an_unfit_entry_fails(check):
         FAIL,
         "NCCL_IB_GID_INDEX 4 is no routable RoCE v2 entry of mlx5_0: those are 3",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-21T07:04:15Z", 1795244655.0),
+        ("2026-11-21T09:04:15,123456+02:00", 1795244655.0),
+        ("2026-11-21T02:34:15-0430", 1795244655.0),
+        ("2026-13-21T07:04:15Z", None),
+        ("yesterday", None),
+    ],
+)
+def test_times_of_texts_are_moments_in_utc(text, seconds):
+    assert moment(text) == seconds
