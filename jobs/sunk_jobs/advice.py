@@ -14,12 +14,16 @@ from sunk_jobs.hostlist import LITERAL
 from sunk_jobs.ordering import groups_of, natural
 from sunk_jobs.slurm_topology import TopologyTextError, read
 
+LEAF_NODES_MAX = 1024
+"""Larger ones are no leaf switch, and their names no longer fit on a command line."""
 TEXT_LIMIT = 80
 """Characters of a failure's words that go into the reason of a drain."""
 
 
 def leaf_of(topology: str, node: str) -> tuple[str, tuple[str, ...]]:
     """Return the leaf switch or block of a node, and all nodes on it; nothing when not known.
+
+    The only leaf of a cluster is none to be kept off: there would be no nodes left.
 
     Args:
         topology: what ``scontrol show topology`` printed.
@@ -29,10 +33,11 @@ def leaf_of(topology: str, node: str) -> tuple[str, tuple[str, ...]]:
         groups = groups_of(read(topology))
     except TopologyTextError:
         return "", ()
-    for group in (one for largest in groups for one in largest.walk()):
-        if node in group.nodes:
-            return group.name, tuple(sorted(group.nodes, key=natural))
-    return "", ()
+    leaves = [one for largest in groups for one in largest.walk() if one.nodes]
+    found = next((one for one in leaves if node in one.nodes), None)
+    if found is None or len(leaves) < 2 or len(found.nodes) > LEAF_NODES_MAX:
+        return "", ()
+    return found.name, tuple(sorted(found.nodes, key=natural))
 
 
 def shared_leaf(node: str, others: Sequence[str], leaf: Sequence[str]) -> tuple[str, ...]:

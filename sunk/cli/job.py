@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from sunk.model.profile import ClusterProfile
     from sunk.render import profile as profiles
     from sunk.render import strict_file
-    from sunk.toolkit import job_file, runs, script
+    from sunk.toolkit import job_file, named_files, runs, script
     from sunk.toolkit import origin as origins
     from sunk.wiring import login
 else:
     job_file = Later("sunk.toolkit.job_file")
+    named_files = Later("sunk.toolkit.named_files")
     origins = Later("sunk.toolkit.origin")
     runs = Later("sunk.toolkit.runs")
     profiles = Later("sunk.render.profile")
@@ -149,7 +150,8 @@ def submit(
 
     The folder holds the script, a record of what it was made from, the job programs of ours, and
     later what the job prints and writes. It is complete before Slurm hears of the job. Of an array
-    all elements are followed. A profile of another cluster is refused.
+    all elements are followed. A profile of another cluster is refused. An image, a mount, an input
+    or a file with a key that is not on this machine is named on stderr: the nodes may have it.
 
     Touches: one new folder below `--run-dir`, and Slurm. `--dry-run` prints the script instead.
 
@@ -170,6 +172,8 @@ def submit(
         typer.echo(job.script, nl=False)
         return
     job_start.refuse(template, cluster)
+    for line in named_files.missing_files(parameters):
+        say(line)
     origin = origins.origin_of(Path.cwd(), os.environ)
     now = datetime.now(tz=UTC)
     run = runs.make_run(runs_folder(run_dir), template, parameters, job, now, origin)

@@ -169,15 +169,29 @@ def test_leaf_is_kept_off_when_the_fabric_failed_on_two_of_its_nodes(history, ex
 
 def test_leaf_of_a_node_is_the_smallest_place_that_holds_it():
     assert leaf_of(LEAVES, "w-5") == ("leaf2", ("w-4", "w-5", "w-6"))
-    assert leaf_of("BlockName=b1 Nodes=w-[1-2] BlockSize=2", "w-2") == ("b1", ("w-1", "w-2"))
+    blocks = "BlockName=b1 Nodes=w-[1-2] BlockSize=2\nBlockName=b2 Nodes=w-[3-4]\n"
+    assert leaf_of(blocks, "w-2") == ("b1", ("w-1", "w-2"))
     assert leaf_of(LEAVES, "x") == leaf_of("no topology", "w-1") == ("", ())
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        "SwitchName=only Nodes=w-[1-9]\n",
+        "SwitchName=a Nodes=w-[1-100000]\nSwitchName=b Nodes=x-1\n",
+    ],
+)
+def test_leaf_that_leaves_no_nodes_or_is_no_leaf_is_not_kept_off(topology):
+    assert leaf_of(topology, "w-1") == ("", ())
 
 
 def test_leaf_comes_from_the_topology_that_the_attempt_kept(tmp_path, capsys):
     run = FailedRun(tmp_path / "run")
     SCENES["fabric"](run)
     run.commit(20)
-    (run.folder / "record" / "topology.1").write_text("SwitchName=s Nodes=w-[0-3]\n")
+    (run.folder / "record" / "topology.1").write_text(
+        "SwitchName=s Nodes=w-[0-3]\nSwitchName=t Nodes=x\n"
+    )
     line = entry(0, 1, Decision(Class.FABRIC, Action.SUCCESSOR, "", ("w-3",)), 1) | {"node": "w-3"}
     (run.folder / "record" / "ledger.jsonl").write_text(json.dumps(line) + "\n")
     for file in (run.folder / "logs").iterdir():
