@@ -45,6 +45,12 @@ class Fabric:
     defects: tuple[Defect, ...]
 
     @cached_property
+    def misnamed(self) -> tuple[str, ...]:
+        """Return what adapters say that somebody named, and with characters that no host has."""
+        named = (one for one in self.others.values() if one and not _DEFAULT_DESCRIPTION.match(one))
+        return tuple(sorted(named))
+
+    @cached_property
     def at(self) -> Mapping[str, tuple[Link, ...]]:
         """Return the cables of every node, sorted; loops once."""
         found: dict[str, list[Link]] = defaultdict(list)
