@@ -7,7 +7,7 @@ KUBECONFIG_FILE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo down docs bench nightly golden
+.PHONY: help setup check format test guest demo down docs bench nightly golden
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: setup ## format the code and mend what ruff can
 test: setup ## every test layer, with times beside budgets; installs what it needs
 	$(VENV)/bin/python tests/run_layers.py
 
+guest: setup ## real RDMA and SR-IOV in two QEMU guests (not part of test)
+	$(VENV)/bin/pytest -q tests/guest -m guest
+
 demo: setup ## a real Slurm on a real Kubernetes, and an MPI job from its login node
 	$(SUNK) demo $(if $(KUBECONFIG_FILE),--kubeconfig "$(KUBECONFIG_FILE)") $(ARGS)
 
@@ -52,7 +55,7 @@ bench: setup ## measure; figures beside limits (CHECK=1: fail on a miss, COLD=1:
 	$(VENV)/bin/python -m tests.bench $(if $(CHECK),--check) $(if $(COLD),--cold)
 
 nightly: setup ## long fuzzing and whole fault tables
-	SUNK_HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest -q tests/unit tests/scenario tests/cluster/test_bridge_killed.py tests/cluster/test_bridge_lies.py tests/cluster/test_faults.py tests/real/test_fabric_collect.py tests/real/test_active.py tests/real/test_fabric.py --timeout 3600
+	SUNK_HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest -q tests/unit tests/scenario tests/cluster/test_bridge_killed.py tests/cluster/test_bridge_lies.py tests/cluster/test_faults.py tests/cluster/test_executor.py tests/real/test_profile_probe.py tests/real/test_fabric_collect.py tests/real/test_active.py tests/real/test_fabric.py --timeout 3600
 
 golden: setup ## rewrite golden files from what the code makes now; look at the diff
 	SUNK_REWRITE_GOLDEN=1 $(VENV)/bin/pytest -q tests/unit

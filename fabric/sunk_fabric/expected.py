@@ -12,11 +12,20 @@ class Expected:
 
     Attributes:
         adapters_per_host: RDMA devices of a host.
+        gpus_per_host: GPUs of a host.
+        memory_gib_per_host: memory of a host, 2³⁰ bytes each.
+        hugepages: size in the kernel's words -> pages of a host: ``2048kB`` -> 512.
+        lossless_priority: priority of RDMA on Ethernet, 0 to 7.
+        roce_dscp: DSCP of RDMA on Ethernet, 0 to 63.
         port_gbit_per_s: rate of every compute port.
         rdma_mtu_bytes: MTU of RDMA messages.
         oversubscription: down to up that was designed: 1 for a full tree.
         nccl_network: name in NCCL's words: ``IB``.
         nccl_adapters: names of the adapters that collectives use.
+        vf_trust: whether virtual functions are trusted.
+        vf_spoof_check: whether cards drop frames of functions with a foreign sender.
+        pkeys: partition keys of every InfiniBand port, as ``0xffff``.
+        mounts: mount point -> transport: ``rdma``, ``tcp`` or ``any``.
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
@@ -25,11 +34,20 @@ class Expected:
     """
 
     adapters_per_host: int | None = None
+    gpus_per_host: int | None = None
+    memory_gib_per_host: float | None = None
+    hugepages: Mapping[str, int] = field(default_factory=dict)
+    lossless_priority: int | None = None
+    roce_dscp: int | None = None
     port_gbit_per_s: float | None = None
     rdma_mtu_bytes: int = 4096
     oversubscription: float = 1.0
     nccl_network: str = "IB"
     nccl_adapters: tuple[str, ...] = ()
+    pkeys: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    vf_trust: bool | None = None
+    vf_spoof_check: bool | None = None
     rdma_netns: str | None = None
     routing_engine: str | None = None
     sharp: bool = False

@@ -94,9 +94,10 @@ class Facts:
     def scan(self) -> Reading[Discovery] | None:
         """Return the discovery to judge the fabric by: the last one; nothing without one.
 
-        That of ibdiagnet where ibnetdiscover gave none.
+        That of ibdiagnet where ibnetdiscover gave none, or that of opensm.
         """
-        scans = self.readings.get("ibnetdiscover") or self.readings.get("ibdiagnet_db", ())
+        known = ("ibnetdiscover", "ibdiagnet_db", "subnet_lst")
+        scans = next((found for name in known if (found := self.readings.get(name))), ())
         return max(scans, key=lambda one: (one.at, one.path), default=None)
 
     @cached_property

@@ -264,11 +264,8 @@ def _in_pods(
 
 
 def _hosts(pod: PodAttachments, node: str) -> tuple[str, ...]:
-    """Return under which names of hosts a Pod was asked, the best one first.
-
-    In its own right, under its own name, which is what Slurm calls it, or in its Node's place.
-    """
-    return f"{pod.pod.name}.{pod.pod.namespace}", pod.pod.name, node
+    """Return under which names of hosts a Pod was asked: itself, or in its Node's place."""
+    return *pod.hosts, node
 
 
 def _of(known: Mapping[str, Known], pod: PodAttachments, node: str) -> Known | None:

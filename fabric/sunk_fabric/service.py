@@ -17,6 +17,7 @@ from sunk_fabric import folder as folders
 from sunk_fabric.active import heat
 from sunk_fabric.active.heat import HeatMap
 from sunk_fabric.catalogue.all import BY_ID, CHECKS, GROUPS
+from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse import dump_lfts, ibnetdiscover
@@ -213,6 +214,7 @@ def catalogue_entry(name: str) -> dict[str, Any]:
         )
     return {
         **_row(one),
+        **({} if one.id in JUDGES else {"why not": WHY[one.id]}),
         "proves": one.proves,
         "reads": one.reads,
         "rule": one.criterion.rule,

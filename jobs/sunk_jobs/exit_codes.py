@@ -7,6 +7,8 @@ from __future__ import annotations
 
 FINISHED = 0
 """All steps are done."""
+FAILED = 1
+"""Something went wrong; what it was decides what follows."""
 SAVED = 75
 """State is saved whole; the job wants to be requeued (EX_TEMPFAIL of sysexits.h)."""
 SAVED_PARTIALLY = 76

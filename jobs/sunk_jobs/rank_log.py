@@ -1,10 +1,11 @@
 """Start a rank with a log of its own, and keep what its end means.
 
-torchrun starts it in the place of the program: ``torchrun … -m sunk_jobs.rank_log -m train``. All
-that the program prints goes to ``logs/<rank>.<attempt>.log``. Launchers lose a rank's exit status:
-torchrun ends with 1 whatever it was, and srun with 143 when it had to kill the others. So a status
-that means something (75 saved, 76 saved partially, 93 do not restart) leaves the file
-``control/exit.<attempt>.<status>``, whichever rank it was.
+torchrun or srun starts it in the place of the program:
+``torchrun … -m sunk_jobs.rank_log -m train``. All that the program prints goes to
+``logs/<rank>.<attempt>.log``. Launchers lose a rank's exit status: torchrun ends with 1 whatever it
+was, and srun with 143 when it had to kill the others. So a status that means something (75 saved,
+76 saved partially, 93 do not restart) leaves the file ``control/exit.<attempt>.<status>``,
+whichever rank it was.
 
 ``logs/end.<rank>.<attempt>.json`` says when and where the rank ended, and with what: whoever looks
 for the first one to fail needs it, as most lines of logs have no time.
@@ -39,7 +40,7 @@ def log_file(environment: Mapping[str, str]) -> Path:
     """Return the log of a rank.
 
     Raises:
-        KeyError: torchrun did not start it.
+        KeyError: no launcher that says so started it.
     """
     return Path("logs") / f"{int(environment['RANK'])}.{attempt(environment)}.log"
 
@@ -104,7 +105,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         log = log_file(os.environ)
     except (KeyError, ValueError) as exc:
-        sys.stderr.write(f"rank_log: cannot find out the rank: {exc}; run it under torchrun\n")
+        sys.stderr.write(f"rank_log: cannot find out the rank: {exc}; set RANK, as torchrun does\n")
         return USAGE
     if not program:
         sys.stderr.write("rank_log: no program: give a script, or -m and a module\n")

@@ -253,6 +253,7 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     plan.add_argument("--ranks-per-node", type=int, required=True)
     plan.add_argument("--segment", type=int, help="nodes of a segment, as in sbatch --segment")
     plan.add_argument("--topology", type=Path, help="saved text instead of scontrol's answer")
+    plan.add_argument("--keep-topology", type=Path, help="keep the text that the plan is by")
     plan.add_argument("--map", type=Path, required=True)
     plan.add_argument("--hostfile", type=Path)
     check = verbs.add_parser("check", help="as every rank: is the order the planned one")
@@ -294,8 +295,11 @@ def _plan(options: argparse.Namespace) -> int:
     if not nodes:
         sys.stderr.write("rank_order: no nodes: give --nodes, or run it inside a job\n")
         return USAGE
-    groups = groups_of(read(topology_text(options.topology)))
+    text = topology_text(options.topology)
+    groups = groups_of(read(text))
     ranks = plan_map(groups, nodes, options.ranks_per_node, options.segment)
+    if options.keep_topology is not None:
+        options.keep_topology.write_text(text)
     options.map.write_text(dump_map(ranks))
     if options.hostfile is not None:
         options.hostfile.write_text(ranks.hostfile())

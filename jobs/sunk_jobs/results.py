@@ -103,8 +103,10 @@ class TrainResult:
 
     Attributes:
         schema: `sunk.dev/train_ddp/v1` or `sunk.dev/train_fsdp2/v1`.
-        outcome: `finished`, `saved` (asked to stop; a requeue goes on) or `diverged`.
-        exit_code: of every rank: 0, 75 or 93.
+        outcome: `finished`, `saved` (asked to stop; a requeue goes on), `unsaved` (the same, and it
+            could not save), `storage` (saves keep failing), `diverged` (the loss is not finite), or
+            `rollback` (the same, and the run may go back to an earlier checkpoint).
+        exit_code: of every rank: 0, 1 (`rollback`), 75, 76 or 93.
         attempt: number of the attempt, from 0.
         ranks: size of the world.
         backend: `nccl` or `gloo`.

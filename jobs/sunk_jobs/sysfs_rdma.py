@@ -20,6 +20,8 @@ SYS = Path("/sys")
 _BDF = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _ZERO_GID = "0000:0000:0000:0000:0000:0000:0000:0000"
 _FILE_LIMIT_BYTES = 4096
+_NETWORK_CLASS = "0x02"
+"""Of PCI: Ethernet, InfiniBand and other network controllers."""
 
 
 @dataclass
@@ -103,17 +105,38 @@ class RdmaDevice:
 
 
 @dataclass
+class SriovCard:
+    """One physical function of a network card that can have virtual ones.
+
+    Attributes:
+        address: ``0000:9c:00.0``.
+        netdevs: its network devices in this network namespace.
+        total_vfs: what the firmware allows; nothing when the kernel does not say.
+        num_vfs: how many there are to be; nothing when the kernel does not say.
+        vfs: PCI addresses of those that are there, by number.
+    """
+
+    address: str
+    netdevs: list[str] = field(default_factory=list)
+    total_vfs: int | None = None
+    num_vfs: int | None = None
+    vfs: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Snapshot:
     """What one host's sysfs says.
 
     Attributes:
         has_rdma: whether the kernel has the class at all.
         devices: sorted by name.
+        cards: those with SR-IOV, by address; nothing where there is no PCI bus to look at.
         unreadable: path below sysfs -> why, such as ``EACCES``.
     """
 
     has_rdma: bool = False
     devices: list[RdmaDevice] = field(default_factory=list)
+    cards: list[SriovCard] | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -133,6 +156,10 @@ def read(root: Path = SYS) -> Snapshot:
     snapshot = Snapshot(has_rdma=reading.is_folder(base), unreadable=reading.unreadable)
     for folder in reading.folders(base):
         snapshot.devices.append(_device(reading, folder))
+    bus = root / "bus" / "pci" / "devices"
+    if reading.is_folder(bus):
+        cards = (_card(reading, one) for one in reading.folders(bus))
+        snapshot.cards = [one for one in cards if one is not None]
     return snapshot
 
 
@@ -222,12 +249,29 @@ def _device(reading: Reading, folder: Path) -> RdmaDevice:
     device.pci = pci_path(reading, pci)
     device.numa_node = number(device.pci[0].values.get("numa_node")) if device.pci else None
     device.total_vfs = number(reading.text(pci / "sriov_totalvfs"))
-    links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn[0-9]+", one.name)]
-    device.vfs = [name for one in links if (name := reading.target(one))]
+    device.vfs = _functions(reading, pci)
     device.is_vf = os.path.lexists(pci / "physfn")
     device.driver = reading.target(pci / "driver")
     device.netdevs = [one.name for one in reading.folders(pci / "net")]
     return device
+
+
+def _functions(reading: Reading, pci: Path) -> list[str]:
+    links = [one for one in reading.entries(pci) if re.fullmatch(r"virtfn[0-9]+", one.name)]
+    return [name for one in links if (name := reading.target(one))]
+
+
+def _card(reading: Reading, pci: Path) -> SriovCard | None:
+    total = number(reading.text(pci / "sriov_totalvfs"))
+    if total is None or not (reading.text(pci / "class") or "").startswith(_NETWORK_CLASS):
+        return None
+    return SriovCard(
+        address=pci.name,
+        netdevs=[one.name for one in reading.folders(pci / "net")],
+        total_vfs=total,
+        num_vfs=number(reading.text(pci / "sriov_numvfs")),
+        vfs=_functions(reading, pci),
+    )
 
 
 def _port(reading: Reading, folder: Path) -> RdmaPort:

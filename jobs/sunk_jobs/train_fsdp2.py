@@ -5,10 +5,11 @@ heartbeat for each step and rank, the loss curve, and checkpoints below the run'
 from the newest whole one, and stops at a step boundary when the save flag appears or a SIGTERM,
 SIGUSR1 or SIGUSR2 reaches a rank. The last line of stdout is one line of JSON, by rank 0.
 
-Exit codes, the same on all ranks: 0 the last step is done and saved; 75 saved, wants a requeue; 76
-asked to stop and could not save; 93 a restart would fail again: the loss is not finite, saves keep
-failing, or options, data or checkpoints do not fit. A self-test ends with 1 when a resumed run
-differs.
+Exit codes, the same on all ranks: 0 the last step is done and saved; 1 the loss is not finite, and
+with ``--on-not-finite rollback`` the run may go back to an earlier checkpoint, past the data since
+then; 75 saved, wants a requeue; 76 asked to stop and could not save; 93 a restart would fail again:
+the loss is not finite, saves keep failing, or options, data or checkpoints do not fit. A self-test
+ends with 1 when a resumed run differs.
 """
 
 from __future__ import annotations

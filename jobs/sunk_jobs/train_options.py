@@ -12,6 +12,7 @@ from pathlib import Path
 from sunk_jobs.checkpoint.retention import KEEP_MIN
 
 PRECISIONS = ("float32", "bfloat16")
+NOT_FINITE = ("stop", "rollback")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class TrainOptions:
         shard_ranks: ranks that share one copy of the model; 0 for all (FSDP2).
         backend: ``auto``, ``nccl`` or ``gloo``.
         timeout_seconds: of collectives.
+        on_not_finite: ``stop`` for good at such a loss, or ask for a ``rollback``.
         deterministic: the same bits in each run, at some cost on GPUs.
     """
 
@@ -77,6 +79,7 @@ class TrainOptions:
     shard_ranks: int
     backend: str
     timeout_seconds: float
+    on_not_finite: str
     deterministic: bool
 
 
@@ -131,6 +134,7 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     add("--shard-ranks", type=int, default=0, metavar="COUNT", help="FSDP2: that share a copy")
     add("--backend", choices=("auto", "nccl", "gloo"), default="auto")
     add("--timeout-seconds", type=float, default=300.0, help="of collectives [default: 300]")
+    add("--on-not-finite", choices=NOT_FINITE, default=NOT_FINITE[0], help="[default: %(default)s]")
     add("--deterministic", action=argparse.BooleanOptionalAction, default=True)
     add("--selftest", action="store_true", help="train, resume, compare: two ranks, seconds")
     return made

@@ -7,8 +7,9 @@ The batch script calls it last and acts on the one line that it prints:
 - ``stop``: nothing more.
 
 The decision is a pure function of the status, of what the logs say, of what earlier attempts came
-to (``record/ledger.jsonl``) and of the last committed step (``ckpt/step_*/MANIFEST.json``).
-Whatever the class: two restarts without a newer committed step are the end.
+to (``record/ledger.jsonl``), of Slurm's topology and of the last committed step
+(``ckpt/step_*/MANIFEST.json``). Whatever the class: two restarts without a newer committed step
+are the end. What an operator should do is only recommended, on stderr and in the ledger.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from sunk_jobs import advice, rollback
 from sunk_jobs.failure_evidence import Evidence, gather
 from sunk_jobs.failure_signs import Sign
 from sunk_jobs.hostlist import LITERAL
@@ -48,6 +50,7 @@ class Class(StrEnum):
     STORAGE_FULL = "storage full"
     STORAGE = "storage error"
     NOT_FINITE = "loss not finite"
+    ROLL_BACK = "loss not finite, back to an earlier checkpoint"
     CODE = "code error"
     HANG = "hang"
     OTHER = "other"
@@ -66,6 +69,7 @@ BUDGETS: Mapping[Class, int | None] = {
     Class.STORAGE_FULL: 0,
     Class.STORAGE: 2,
     Class.NOT_FINITE: 0,
+    Class.ROLL_BACK: 1,
     Class.CODE: 0,
     Class.HANG: 3,
     Class.OTHER: 3,
@@ -154,7 +158,13 @@ def classify(status: int, evidence: Evidence = NOTHING) -> Class:
     return _OF_SIGN[first.found.sign]
 
 
-def decide(kind: Class, history: Sequence[Attempt], step: int | None, node: str = "") -> Decision:
+def decide(
+    kind: Class,
+    history: Sequence[Attempt],
+    step: int | None,
+    node: str = "",
+    leaf: tuple[str, Sequence[str]] = ("", ()),
+) -> Decision:
     """Return what to do after an attempt.
 
     Args:
@@ -162,6 +172,7 @@ def decide(kind: Class, history: Sequence[Attempt], step: int | None, node: str 
         history: the attempts before it, oldest first.
         step: the last committed step now.
         node: where it failed first; empty when that is not known.
+        leaf: name of that node's leaf, and all nodes on it; nothing when it is not known.
     """
     budget = BUDGETS[kind]
     if budget == 0:
@@ -176,9 +187,27 @@ def decide(kind: Class, history: Sequence[Attempt], step: int | None, node: str 
     bad = {node} if node and _is_its_fault(kind, node, history) else set()
     if kind is not Class.PARTIAL and not bad:
         return Decision(kind, Action.REQUEUE, reason)
+    if kind is Class.FABRIC and (whole := _bad_leaf(node, history, leaf[1])):
+        bad.update(whole)
+        reason = f"{reason}; it hit several nodes of {leaf[0]}, so all of them are kept off"
     # A requeue cannot change what a job keeps off, and a successor knows only what it is told.
     bad.update(*(one.exclude for one in history))
     return Decision(kind, Action.SUCCESSOR, reason, tuple(sorted(bad)))
+
+
+def _bad_leaf(node: str, history: Sequence[Attempt], leaf: Sequence[str]) -> tuple[str, ...]:
+    before = [one.node for one in history if one.kind is Class.FABRIC]
+    return advice.shared_leaf(node, before, leaf)
+
+
+def recommended(kind: Class, node: str, words: str, history: Sequence[Attempt]) -> tuple[str, ...]:
+    """Return commands for an operator: a node with a broken GPU, or that hung twice, is drained.
+
+    A fabric's failure is seen at both ends: which one is broken is not told by one of them.
+    """
+    if kind is Class.FABRIC or not node or not _is_its_fault(kind, node, history):
+        return ()
+    return (advice.drain_command(node, words or str(kind)),)
 
 
 def spent_on(kind: Class, history: Sequence[Attempt]) -> int:
@@ -280,13 +309,41 @@ def judge(run: Path, number: int, status: int) -> dict[str, Any]:
     # A program that says itself what its end means is not asked for evidence.
     known = status in _OF_STATUS
     evidence = NOTHING if known else gather(run, number, log_from)
-    complete = (file.parent.name for file in run.glob("ckpt/step_*/MANIFEST.json"))
+    complete = [file.parent.name for file in run.glob("ckpt/step_*/MANIFEST.json")]
     step = committed_step(complete)
-    line = entry(number, status, Decision(Class.OTHER, Action.STOP, ""), step, evidence)
-    decision = decide(classify(status, evidence), history, step, line["node"])
+    failed_step = None if known else rollback.not_finite_step(run, number)
+    way = _way_back(number, complete, failed_step)
+    kind = classify(status, evidence)
+    if failed_step is not None:
+        kind = Class.NOT_FINITE if way is None else Class.ROLL_BACK
+    line = entry(number, status, Decision(kind, Action.STOP, ""), step, evidence)
+    node = str(line["node"])
+    decision = decide(kind, history, step, node, _leaf(run, number, node))
     log = run / "job.log"
-    size = log.stat().st_size if log.exists() else 0
-    return entry(number, status, decision, step, evidence) | {"log_bytes": size}
+    goes_back = way is not None and decision.action is not Action.STOP
+    return entry(number, status, decision, step, evidence) | {
+        "log_bytes": log.stat().st_size if log.exists() else 0,
+        "recommended": list(recommended(kind, node, line["text"], history)),
+        "rollback": asdict(way) if way is not None and goes_back else None,
+    }
+
+
+def _way_back(
+    number: int, complete: Iterable[str], failed_step: int | None
+) -> rollback.Rollback | None:
+    """Return the way back of the next attempt, where the program can go it and there is one."""
+    if failed_step is None:
+        return None
+    steps = (step for name in complete if (step := committed_step([name])) is not None)
+    return rollback.plan(number + 1, steps, failed_step)
+
+
+def _leaf(run: Path, number: int, node: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        text = (run / "record" / f"topology.{number}").read_text(errors="replace")
+    except OSError:
+        return "", ()
+    return advice.leaf_of(text, node)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -297,6 +354,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--rc", type=int, required=True, help="exit status of the main step")
     options = parser.parse_args(words)
     line = judge(options.run, options.attempt, options.rc)
+    if line["rollback"] is not None:
+        rollback.write(options.run, rollback.Rollback(**line["rollback"]))
     ledger = options.run / LEDGER
     ledger.parent.mkdir(parents=True, exist_ok=True)
     with ledger.open("a") as sink:
@@ -304,6 +363,8 @@ def main(words: Sequence[str] | None = None) -> int:
     sys.stderr.write(
         f"triage: attempt {options.attempt} ended with {options.rc}; {line['reason']}\n"
     )
+    for command in line["recommended"]:
+        sys.stderr.write(f"triage: an operator may want to run: {command}\n")
     sys.stdout.write(f"{verdict_line(line)}\n")
     return 0
 

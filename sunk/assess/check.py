@@ -12,7 +12,8 @@ class Proof(StrEnum):
     """The strongest thing that a check was tried on; documented is never called tested."""
 
     RECORDED = "recorded"
-    """Output of the real tool on real hardware."""
+    """Output of the real tool about the real thing: hardware, or what a kernel does by itself, such
+    as limits and soft-RoCE."""
     SIMULATED = "simulated"
     """Output of the real tool on a simulator, or of a generator that follows its format."""
     DOCUMENTED = "documented"

@@ -18,6 +18,7 @@ from sunk.cli import (
     job_lint,
     job_prove,
     job_record,
+    job_start,
     job_state,
     job_stats,
     job_template,
@@ -29,25 +30,19 @@ from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.run_folder import RunsOption, runs_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sunk.clients.slurm.commands import SlurmCommands
     from sunk.model.profile import ClusterProfile
-    from sunk.model.slurm import Job, JobId
     from sunk.render import profile as profiles
     from sunk.render import strict_file
-    from sunk.toolkit import follow as following
-    from sunk.toolkit import job_file, runs, script, shape
+    from sunk.toolkit import job_file, named_files, runs, script
     from sunk.toolkit import origin as origins
     from sunk.wiring import login
 else:
-    following = Later("sunk.toolkit.follow")
     job_file = Later("sunk.toolkit.job_file")
+    named_files = Later("sunk.toolkit.named_files")
     origins = Later("sunk.toolkit.origin")
     runs = Later("sunk.toolkit.runs")
     profiles = Later("sunk.render.profile")
     script = Later("sunk.toolkit.script")
-    shape = Later("sunk.toolkit.shape")
     strict_file = Later("sunk.render.strict_file")
     login = Later("sunk.wiring.login")
 
@@ -148,14 +143,15 @@ def submit(
     profile: ProfileOption = None,
     run_dir: RunsOption = None,
     dry_run: DryRunOption = False,
-    follow_it: Annotated[bool, typer.Option("--follow", help="Follow the job to its end.")] = False,
+    follow_it: job_start.FollowOption = False,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Make a run folder, and submit its script with sbatch.
 
     The folder holds the script, a record of what it was made from, the job programs of ours, and
     later what the job prints and writes. It is complete before Slurm hears of the job. Of an array
-    all elements are followed. A profile of another cluster is refused.
+    all elements are followed. A profile of another cluster is refused. An image, a mount, an input
+    or a file with a key that is not on this machine is named on stderr: the nodes may have it.
 
     Touches: one new folder below `--run-dir`, and Slurm. `--dry-run` prints the script instead.
 
@@ -175,19 +171,13 @@ def submit(
     if dry_run:
         typer.echo(job.script, nl=False)
         return
-    runs.refuse_by_hand(template)
-    if cluster is not None:
-        shape.refuse_other_cluster(cluster, login.cluster_name())
+    job_start.refuse(template, cluster)
+    for line in named_files.missing_files(parameters):
+        say(line)
     origin = origins.origin_of(Path.cwd(), os.environ)
     now = datetime.now(tz=UTC)
     run = runs.make_run(runs_folder(run_dir), template, parameters, job, now, origin)
-    slurm = login.slurm_commands()
-    job_id = slurm.submit(run.script, run.folder)
-    run = runs.note_job(run, job_id)
-    show({"job_id": job_id, "folder": str(run.folder)}, output)
-    if follow_it:
-        last = _follow(slurm, run, job_id, say)
-        raise typer.Exit(_code(last))
+    job_start.start(run, output, follow_it=follow_it)
 
 
 @app.command(name="follow")
@@ -217,23 +207,10 @@ def follow_command(
     number = runs.parse_job_id(job_id)
     run = runs.find_run(runs_folder(run_dir), number) or runs.Run(folder=Path("/nonexistent"))
     tell = typer.echo if output is Form.TABLE else say
-    last = _follow(login.slurm_commands(), run, number, tell)
+    last = job_start.follow(login.slurm_commands(), run, number, tell)
     if output is not Form.TABLE:
         show(last[0] if run.elements is None else last, output)
-    raise typer.Exit(_code(last))
-
-
-def _follow(
-    slurm: SlurmCommands, run: runs.Run, job_id: JobId, tell: Callable[[str], None]
-) -> tuple[Job, ...]:
-    """Follow a job, or all elements of an array; return their last states."""
-    if run.elements is None:
-        return (following.follow(slurm, job_id, tell, log=run.log),)
-    return following.follow_array(slurm, job_id, run.elements, tell, logs=run.log_of)
-
-
-def _code(last: tuple[Job, ...]) -> int:
-    return exits.OK if all(map(following.completed, last)) else exits.FAILED_CHECK
+    raise typer.Exit(job_start.code(last))
 
 
 def _profile(file: Path | None) -> ClusterProfile | None:

@@ -80,9 +80,9 @@ def _slurm(run: runs.Run, attempt: int) -> str:
     job_id, index = place
     try:
         slurm = login.slurm_commands()
-        ended = slurm.runs(job_id)
+        ended = slurm.allocations([job_id]).get(job_id, ())
         if index < len(ended):
-            return explaining.run_ended(str(job_id), ended[index])
+            return explaining.run_ended(str(job_id), ended[index].state)
         return following.describe(slurm.job(job_id))
     except (RemoteError, CommandError, EnvironmentFault):
         return ""

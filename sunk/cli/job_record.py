@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from sunk.cli import exits, run_folder
+from sunk.cli import exits, job_start, run_folder
 from sunk.cli.lazy import Later
+from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.run_folder import RunArgument, RunsOption
 from sunk.errors import InputError
 
 if TYPE_CHECKING:
+    from sunk.render import profile as profiles
     from sunk.render import strict_file
-    from sunk.toolkit import catalogue, parameters, run_difference, runs, script
+    from sunk.toolkit import replaying, run_difference, run_evidence, runs, script
 else:
-    catalogue = Later("sunk.toolkit.catalogue")
-    parameters = Later("sunk.toolkit.parameters")
+    profiles = Later("sunk.render.profile")
+    replaying = Later("sunk.toolkit.replaying")
     run_difference = Later("sunk.toolkit.run_difference")
+    run_evidence = Later("sunk.toolkit.run_evidence")
     runs = Later("sunk.toolkit.runs")
     script = Later("sunk.toolkit.script")
     strict_file = Later("sunk.render.strict_file")
@@ -29,7 +35,8 @@ def record(run: RunArgument, run_dir: RunsOption = None, output: OutputOption = 
 
     Template and parameters, digest of the script, version of sunk, and what it was submitted from:
     git commit and a digest of changes beside it, Python, and the variables that change jobs, with
-    secrets masked. Changes nothing.
+    secrets masked. Once it ran, `realised` has what its last attempt met, node by node in the order
+    of ranks: topology, ranks, and evidence of the fabric. Changes nothing.
 
     Exit codes: 0 printed; 2 no such run, or it has no record.
 
@@ -49,7 +56,8 @@ def diff(
     """Say how two runs differ, what decides a job first.
 
     Template, cluster, parameters, code, environment, versions, then the script, which follows from
-    these. Numbers and times of the runs themselves are left out. Changes nothing.
+    these; then what the runs met: fabric, switches above each node, ranks. Numbers and times of
+    the runs themselves are left out. Changes nothing.
 
     Exit codes: 0 they do not differ; 1 they do; 2 no such run, or it has no record.
 
@@ -66,38 +74,77 @@ def diff(
     raise typer.Exit(exits.FAILED_CHECK if found else exits.OK)
 
 
-def replay(run: RunArgument, run_dir: RunsOption = None) -> None:
-    """Print the script that a run's record gives now, and say how it differs from the run's own.
+def replay(
+    run: RunArgument,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile", metavar="FILE", help="Profile of the cluster, where the run had one."
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="KEY",
+            help="What may differ from the record, with all below it. Repeatable.",
+        ),
+    ] = None,
+    run_dir: RunsOption = None,
+    dry_run: DryRunOption = False,
+    follow_it: job_start.FollowOption = False,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Submit a run again, as its record says.
 
-    Another version of sunk may write another script. To submit it again, give the printed script
-    or the run's own to sbatch, in a folder like the run's. Changes nothing.
+    A new run folder is made from the template, parameters and cluster of the record, and submitted.
+    What the record names has to be still so: the script that this version of sunk makes, the
+    folder it was submitted from with its git commit and changes, Python, the variables that change
+    jobs. The first thing that is gone or changed is named, and nothing is submitted; `--accept`
+    lets it be so. `--dry-run` prints the script of today, and on stderr all that changed.
 
-    Exit codes: 0 it is the same; 1 it differs, and stderr shows how; 2 no such run, it has no
-    record, or this version of sunk cannot make it any more.
+    Touches: one new folder below `--run-dir`, and Slurm; with `--dry-run` nothing.
+
+    Exit codes: 0 submitted; with `--follow` 0 only if the job completed, else 1; with `--dry-run` 0
+    it is the same script, 1 it differs; 2 no such run, it has no record, what the record names is
+    gone or changed, or this version of sunk cannot make it any more; 3 the folder cannot be made; 4
+    sbatch refused.
 
     For example:
 
-    - `sunk job replay 17`
+    - `sunk job replay 17 --follow`
+    - `sunk job replay 17 --dry-run`
+    - `sunk job replay 17 --accept origin.environment.PATH --accept sunk`
     """
     found = run_folder.find(run, run_dir, "replay")
-    made = _record(found)
-    if made.get("cluster") is not None:
-        say(f"made for cluster {made['cluster']} with its profile; here without one")
-    template = catalogue.template_named(str(made.get("template")))
-    values = made.get("parameters")
-    if not isinstance(values, dict):
-        raise InputError(f"replay {found.folder}: its record has no parameters")
-    again = script.render_job(
-        template, parameters.validated(template.form, values, str(found.folder))
-    )
-    typer.echo(again.script, nl=False)
-    lines = script.differences(str(found.script), strict_file.load_text(found.script), again.script)
+    source = str(found.folder)
+    cluster = None if profile is None else profiles.load_profile(profile)[1]
+    now = datetime.now(tz=UTC)
+    again = replaying.replay_of(_record(found), source, cluster, os.environ, now)
+    if dry_run:
+        _show_replay(found, again)
+    replaying.refuse_changed(again, source, accept or [])
+    job_start.refuse(again.template, cluster)
+    root = run_folder.runs_folder(run_dir)
+    made = runs.make_run(root, again.template, again.parameters, again.job, now, again.origin)
+    runs.note_replay(made, found.folder)
+    job_start.start(made, output, follow_it=follow_it)
+
+
+def _show_replay(found: runs.Run, again: replaying.Replay) -> NoReturn:
+    typer.echo(again.job.script, nl=False)
+    for one in again.changed:
+        say(f"changed: {one.key}: {one.first!r:.100} -> {one.second!r:.100}")
+    old = strict_file.load_text(found.script)
+    lines = script.differences(str(found.script), old, again.job.script)
     say(lines.rstrip("\n") if lines else "the same script")
     raise typer.Exit(exits.FAILED_CHECK if lines else exits.OK)
 
 
 def _record(run: runs.Run) -> dict[str, object]:
+    """Return a run's record, with what the run met as far as it came."""
     found = runs.read_record(run.folder)
     if not found:
         raise InputError(f"read record of {run.folder}: there is none that can be read")
-    return found
+    met = run_evidence.evidence_of(run.folder)
+    return found | ({"realised": met} if met else {})

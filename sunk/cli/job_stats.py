@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,16 +10,20 @@ import typer
 
 from sunk.cli import result_file, run_folder
 from sunk.cli.lazy import Later
-from sunk.cli.output import Form, OutputOption, show
+from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.run_folder import RunArgument, RunsOption
+from sunk.errors import CommandError, EnvironmentFault, RemoteError
 
 if TYPE_CHECKING:
+    from sunk.model.accounting import Allocation
     from sunk.model.curve import Curve
     from sunk.model.profile import ClusterProfile, Price
     from sunk.render import profile as profiles
     from sunk.render import run_picture, sparkline
     from sunk.toolkit import run_curves, run_history, run_stats, run_times, runs
+    from sunk.wiring import login
 else:
+    login = Later("sunk.wiring.login")
     profiles = Later("sunk.render.profile")
     run_picture = Later("sunk.render.run_picture")
     sparkline = Later("sunk.render.sparkline")
@@ -52,11 +57,13 @@ def stats(
     """Say where the time of a run's attempts went, what that cost, and how often it should save.
 
     Shares of allocated time make up one: useful steps, steps that had to be done again, stalls (a
-    step of more than twice the usual length: a save, data, a slow rank), start and end. They come
-    from the files in the run folder; the time that nodes took to start is not seen. Below the
+    step of more than twice the usual length: a save, data, a slow rank), start and end. When each
+    attempt had its nodes is what accounting says (sacct, of every requeue and every job that went
+    on for the run); where it cannot be asked, the files in the run folder say it, which do not see
+    the queue nor how long nodes took to start. Steps and saves are those of the files. Below the
     figures, the loss by step and each collective's bandwidth by size are drawn in characters.
 
-    Changes nothing but the file of `--plot`.
+    Asks Slurm once. Changes nothing but the file of `--plot`.
 
     Exit codes: 0 said; 2 no such run, the profile is wrong, or there is nothing to draw; 3 what
     draws is not installed, or the file cannot be written.
@@ -71,11 +78,12 @@ def stats(
     parameters = runs.read_record(found.folder).get("parameters")
     wanted = parameters if isinstance(parameters, dict) else {}
     prices = None if profile is None else profiles.load_profile(profile)[1]
-    spans = run_times.spans_of(found.folder)
+    now_ms = time.time_ns() // 1_000_000
+    attempts = run_times.timed_attempts(found.folder, _accounted(found), now_ms)
     judged = run_history.attempts(found.folder)
     nodes = wanted.get("nodes", 1)
     price = _price(prices, wanted.get("partition"))
-    figures = run_stats.stats_of(spans, judged, nodes, price)
+    figures = run_stats.stats_of(attempts, judged, nodes, price)
     curves = run_curves.curves_of(found.folder)
     if plot is not None:
         shares = {one: getattr(figures, one) for one in _SHARES}
@@ -85,6 +93,19 @@ def stats(
     show(figures, output)
     if output is Form.TABLE:
         _sketch(figures, curves)
+
+
+def _accounted(run: runs.Run) -> dict[int, Allocation]:
+    """Return what accounting says of each attempt; nothing where it cannot be asked."""
+    jobs = run_history.jobs_of(run)
+    if not jobs or run.elements is not None:
+        return {}
+    try:
+        known = login.slurm_commands().allocations(jobs)
+    except (RemoteError, CommandError, EnvironmentFault) as exc:
+        say(f"times are those of the run's files: {exc}")
+        return {}
+    return run_history.allocations_of(run, known)
 
 
 def _sketch(figures: run_stats.RunStats, curves: tuple[Curve, ...]) -> None:

@@ -142,7 +142,7 @@ def _by_partition(text: str) -> dict[str, list[NodeKind]]:
     """Return the shapes of each partition's nodes, the most frequent first."""
     counts: dict[str, Counter[NodeKind]] = {}
     for record in slurm_texts.read_records(text, "NodeName", source="scontrol show node"):
-        kind = _kind(record)
+        kind = node_kind(record)
         for name in words(record.get("Partitions", "")):
             counts.setdefault(name, Counter())[kind] += 1
     return {
@@ -151,7 +151,8 @@ def _by_partition(text: str) -> dict[str, list[NodeKind]]:
     }
 
 
-def _kind(record: Mapping[str, str]) -> NodeKind:
+def node_kind(record: Mapping[str, str]) -> NodeKind:
+    """Return the shape of the node of a record of ``scontrol show node``."""
     gpus = list(_GPUS.finditer(record.get("Gres", "")))
     types = {found["type"] for found in gpus if found["type"]}
     return NodeKind(

@@ -48,8 +48,10 @@ def paragraph(
         *_followed(line),
         *([f"Slurm says: {clip(said)}."] if said else ()),
         _done(line, successor),
+        *_way_back(line),
         _progress(line),
         *_left(line, kind, history),
+        *_recommended(line),
     ]
     return " ".join(parts)
 
@@ -142,6 +144,19 @@ def _done(line: Mapping[str, Any], successor: str) -> str:
             if line["class"] == Class.DONE:
                 return "There is nothing left to do."
             return f"Nothing was started again ({line['reason']})."
+
+
+def _way_back(line: Mapping[str, Any]) -> list[str]:
+    way = line["rollback"]
+    if not way:
+        return []
+    skipped = way["skipped_steps"]
+    return [f"It goes on from step {way['step']}, past the data of {skipped} steps."]
+
+
+def _recommended(line: Mapping[str, Any]) -> list[str]:
+    commands = "; ".join(line["recommended"])
+    return [f"An operator may want to run: {commands}"] if commands else []
 
 
 def _progress(line: Mapping[str, Any]) -> str:

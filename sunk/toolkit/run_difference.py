@@ -8,9 +8,11 @@ from typing import Any
 
 _ORDER = (
     *("template", "cluster", "parameters", "elements", "origin.git", "origin.environment"),
-    *("sunk", "origin.python", "script_sha256", "origin.host", "origin.folder"),
+    *("sunk", "origin.python", "script_sha256"),
+    *("realised.fabric", "realised.topology.nodes", "realised.topology", "realised.ranks"),
+    *("origin.host", "origin.folder"),
 )
-_OWN = frozenset({"job_id", "made", "digest"})
+_OWN = frozenset({"job_id", "made", "digest", "replay_of", "realised.attempt"})
 """What always differs, or follows from the rest."""
 ABSENT = "(absent)"
 
@@ -32,12 +34,7 @@ class Difference:
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return how two records differ: what decides a job first, what follows from it last."""
-    one, two = dict(_flat(first)), dict(_flat(second))
-    found = [
-        Difference(key=key, first=one.get(key, ABSENT), second=two.get(key, ABSENT))
-        for key in {*one, *two}
-        if one.get(key, ABSENT) != two.get(key, ABSENT)
-    ]
+    found = _compared(first, second, "")
     return tuple(sorted(found, key=lambda each: (_rank(each.key), each.key)))
 
 
@@ -48,11 +45,14 @@ def _rank(key: str) -> int:
     return len(_ORDER)
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in record.items():
-        if not prefix and key in _OWN:
-            continue
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+def _compared(first: Any, second: Any, path: str) -> Iterator[Difference]:
+    """Yield the differences below a path; what one side has not is compared key by key."""
+    sides = [{} if one == ABSENT else one for one in (first, second)]
+    if not all(isinstance(one, Mapping) for one in sides) or not any(sides):
+        if first != second:
+            yield Difference(key=path, first=first, second=second)
+        return
+    for key in sorted({*sides[0], *sides[1]}):
+        below = f"{path}.{key}" if path else key
+        if below not in _OWN:
+            yield from _compared(sides[0].get(key, ABSENT), sides[1].get(key, ABSENT), below)

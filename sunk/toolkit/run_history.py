@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sunk.model.accounting import Allocation
 from sunk.model.slurm import JobId
 from sunk.toolkit.runs import Run
 from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
+_RECORDED = re.compile(r"(?:map|fabric)\.(\d+)(?:\..*)?")
 _FAILED = 1
 
 
@@ -49,18 +52,43 @@ def last_attempt(run: Path) -> int | None:
         if (match := _NUMBERED.fullmatch(file.name))
     ]
     found += [
-        int(file.suffix[1:]) for file in run.glob("record/map.*") if file.suffix[1:].isdigit()
+        int(match[1])
+        for file in (run / "record").glob("*")
+        if (match := _RECORDED.fullmatch(file.name))
     ]
     return max(found, default=None)
 
 
 def jobs_of(run: Run) -> tuple[JobId, ...]:
     """Return the run's jobs in the order in which they went on; empty before it was submitted."""
-    first = () if run.job_id is None else (run.job_id,)
+    return tuple(job_id for job_id, _ in _jobs(run))
+
+
+def _jobs(run: Run) -> Iterator[tuple[JobId, int]]:
+    """Yield the run's jobs, each with the number of its first attempt."""
+    if run.job_id is not None:
+        yield run.job_id, 0
     files = (run.folder / "record").glob("successor.*")
-    numbers = sorted(int(file.suffix[1:]) for file in files if file.suffix[1:].isdecimal())
-    names = (successor(run.folder, number) for number in numbers)
-    return (*first, *(JobId(int(name)) for name in names if name.isdecimal()))
+    for number in sorted(int(file.suffix[1:]) for file in files if file.suffix[1:].isdecimal()):
+        name = successor(run.folder, number)
+        if name.isdecimal():
+            yield JobId(int(name)), number + 1
+
+
+def allocations_of(
+    run: Run, accounted: Mapping[JobId, Sequence[Allocation]]
+) -> dict[int, Allocation]:
+    """Return the allocation of each attempt that Slurm's accounting knows.
+
+    Args:
+        run: the run.
+        accounted: each run of its jobs, oldest first. One that never got nodes was no attempt.
+    """
+    found: dict[int, Allocation] = {}
+    for job_id, first in _jobs(run):
+        started = (one for one in accounted.get(job_id, ()) if one.start_time is not None)
+        found |= dict(enumerate(started, first))
+    return found
 
 
 def job_of_attempt(run: Run, number: int) -> tuple[JobId, int] | None:
@@ -86,6 +114,7 @@ def successor(run: Path, number: int) -> str:
 _UNSAID: dict[str, Any] = {
     **{"rank": None, "node": "", "failed_s": None, "text": ""},
     **{"repeated": 0, "consequences": 0, "ranks": 0, "exclude": [], "reason": ""},
+    **{"recommended": [], "rollback": None},
 }
 
 

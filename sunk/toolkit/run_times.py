@@ -1,35 +1,68 @@
-"""When a run's attempts began and ended and did their steps, from the files that they left.
+"""When a run's attempts began and ended and did their steps.
 
-An attempt begins with the first file of its batch script: what came before, such as the start of
-nodes, is not seen. It ends with its verdict, or the last file that it wrote.
+Slurm's accounting says when each attempt had its nodes. Where it does not, the files that the
+attempt left do: it begins with the first file of its batch script, so the start of nodes is not
+seen, and ends with its verdict, or the last file that it wrote.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from sunk.model.accounting import Allocation
 from sunk.plan.goodput import Span
 from sunk.toolkit.run_history import last_attempt
 from sunk_jobs.run_files import heartbeat_file, read_lines
 from sunk_jobs.triage import LEDGER
 
 
-def spans_of(run: Path) -> tuple[Span, ...]:
-    """Return the attempts of a run, oldest first; those that left no file are left out."""
-    last = last_attempt(run)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedAttempt:
+    """One attempt.
+
+    Attributes:
+        number: from 0.
+        span: when it had its nodes, and its steps.
+        allocation: what accounting says of it; None where it does not.
+    """
+
+    number: int
+    span: Span
+    allocation: Allocation | None = None
+
+
+def timed_attempts(
+    run: Path, accounted: Mapping[int, Allocation], now_ms: int
+) -> tuple[TimedAttempt, ...]:
+    """Return the attempts of a run, oldest first; those of which nothing is known are left out.
+
+    Args:
+        run: its folder.
+        accounted: what accounting says, by attempt.
+        now_ms: the time: one that has not ended lasts until then.
+    """
+    last = max([*accounted, -1 if (seen := last_attempt(run)) is None else seen], default=-1)
     verdicts = _verdicts(run)
-    found: list[Span] = []
-    for number in range(0 if last is None else last + 1):
+    found: list[TimedAttempt] = []
+    for number in range(last + 1):
         steps = _steps(heartbeat_file(run, 0, number))
-        written = _written(run, number)
-        begin = min([*written, *(when for _, when in steps[:1])], default=None)
-        if begin is None:
-            continue
+        allocation = accounted.get(number)
+        if allocation is not None and allocation.start_time is not None:
+            begin = allocation.start_time * 1000
+            ended = allocation.end_time
+            end = now_ms if ended is None else ended * 1000
+        else:
+            written = [*_written(run, number), *(when for _, when in steps[:1])]
+            if not written:
+                continue
+            begin, end = min(written), verdicts.get(number, 0) or max(written)
         # Attempts follow each other; where files were touched later they must not overlap.
-        start = max(begin, found[-1].end_ms) if found else begin
-        end = max([start, verdicts.get(number, 0) or max(written, default=0)])
-        found.append(Span(start_ms=start, end_ms=end, steps=steps))
+        start = max(begin, found[-1].span.end_ms) if found else begin
+        span = Span(start_ms=start, end_ms=max(start, end), steps=steps)
+        found.append(TimedAttempt(number=number, span=span, allocation=allocation))
     return tuple(found)
 
 

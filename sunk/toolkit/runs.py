@@ -85,23 +85,31 @@ def make_run(
     for name, content in sorted(job.files.items()):
         (folder / name).write_text(content)
     if template.needs_programs:
-        _copy_programs(folder / "sunk_jobs")
-    _write_record(
-        run,
-        {
-            "template": job.template,
-            "digest": job.digest,
-            "parameters": json.loads(job.parameters),
-            "cluster": job.cluster,
-            "elements": job.elements,
-            "sunk": sunk.__version__,
-            "made": now.isoformat(timespec="seconds"),
-            "job_id": None,
-            "script_sha256": hashlib.sha256(job.script.encode()).hexdigest(),
-            "origin": dict(origin or {}),
-        },
-    )
+        copy_programs(folder / "sunk_jobs")
+    _write_record(run, record_of(job, now, origin or {}))
     return run
+
+
+def record_of(job: RenderedJob, now: datetime, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of a job that is not submitted yet.
+
+    Args:
+        job: the rendered job.
+        now: time of the submission.
+        origin: what it is submitted from.
+    """
+    return {
+        "template": job.template,
+        "digest": job.digest,
+        "parameters": json.loads(job.parameters),
+        "cluster": job.cluster,
+        "elements": job.elements,
+        "sunk": sunk.__version__,
+        "made": now.isoformat(timespec="seconds"),
+        "job_id": None,
+        "script_sha256": hashlib.sha256(job.script.encode()).hexdigest(),
+        "origin": dict(origin),
+    }
 
 
 def refuse_by_hand(template: Template) -> None:
@@ -119,9 +127,13 @@ def refuse_by_hand(template: Template) -> None:
 
 def note_job(run: Run, job_id: JobId) -> Run:
     """Record the number that Slurm gave."""
-    record = json.loads((run.folder / RECORD_FILE).read_text())
-    _write_record(run, {**record, "job_id": job_id})
+    _note(run, "job_id", job_id)
     return replace(run, job_id=job_id)
+
+
+def note_replay(run: Run, first: Path) -> None:
+    """Record which run this one was made again from."""
+    _note(run, "replay_of", str(first))
 
 
 def find_run(root: Path, job_id: JobId) -> Run | None:
@@ -185,7 +197,13 @@ def _fresh_folder(root: Path, name: str) -> Path:
     raise ConfigError(f"make run folder {root / name}: {_TRIES} of that name exist")
 
 
-def _copy_programs(target: Path) -> None:
+def _note(run: Run, key: str, value: object) -> None:
+    record = json.loads((run.folder / RECORD_FILE).read_text())
+    _write_record(run, {**record, key: value})
+
+
+def copy_programs(target: Path) -> None:
+    """Copy the job programs to where a job finds them; nodes need no sunk."""
     with resources.as_file(resources.files("sunk_jobs")) as source:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 

@@ -21,6 +21,7 @@ from sunk.toolkit.parameters.training import (
     DeepSpeedParameters,
     Fsdp2Parameters,
     MegatronParameters,
+    TrainingParameters,
 )
 from sunk.toolkit.run_files import DEEPSPEED_FILE
 from sunk.toolkit.shape import Shape
@@ -41,6 +42,8 @@ _SET_FOR_NCCL = (
 
 def step_lines(parameters: JobParameters, shape: Shape) -> tuple[Line, ...]:
     """Return the options of srun for the main step, in lines as a person would break them."""
+    if isinstance(parameters, TrainingParameters) and parameters.launcher == "srun":
+        return tuple(_tasks(parameters, shape))
     if isinstance(parameters, NodeParameters):
         return tuple(_launchers(parameters, shape))
     if isinstance(parameters, RankedParameters):
@@ -69,6 +72,18 @@ def _launchers(parameters: NodeParameters, shape: Shape) -> Iterator[Line]:
     )
     yield ("--cpu-bind=none", *_gpus(parameters), "--mpi=none", "--export=ALL")
     # Ranks have logs of their own. Where they share one, srun has to keep their lines apart.
+    yield (*_TOGETHER, "--unbuffered")
+
+
+def _tasks(parameters: TrainingParameters, shape: Shape) -> Iterator[Line]:
+    """Yield the options for a task of each rank, within an allocation of one task on each node."""
+    ranks = parameters.ranks_per_node
+    yield (
+        *(f"--nodes={parameters.nodes}", f"--ntasks={parameters.world}"),
+        *(f"--ntasks-per-node={ranks}", f"--cpus-per-task={shape.cpus_per_task // ranks}"),
+        "--distribution=block:block",
+    )
+    yield ("--cpu-bind=cores", *_gpus(parameters), "--mpi=none", "--export=ALL")
     yield (*_TOGETHER, "--unbuffered")
 
 

@@ -17,6 +17,7 @@ import sunk_jobs
 from sunk.clients.process import Completed
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.errors import JobEnded, Rejected
+from sunk.model.accounting import Allocation
 from sunk.model.slurm import JobId
 from sunk.toolkit.executor import CallExecutor
 from sunk.toolkit.executor.slurm import SlurmBackend
@@ -41,8 +42,9 @@ def slurm(slurm_namespace: SlurmNamespace) -> SlurmNamespace:
 class Outside:
     """Runs Slurm's commands inside as the user, on run folders that were made from outside."""
 
-    def __init__(self, slurm: SlurmNamespace) -> None:
+    def __init__(self, slurm: SlurmNamespace, folder: str = ROOT) -> None:
         self._slurm = slurm
+        self._folder = folder
         self._root = str(slurm.path(""))
         self.programs: list[str] = []
 
@@ -50,9 +52,11 @@ class Outside:
         words = [str(word).replace(self._root, "") for word in argv]
         self.programs.append(words[0])
         if words[0] == "sbatch":
-            self._slurm.run("chown", "-R", ALICE.name, ROOT)
+            self._slurm.run("chown", "-R", ALICE.name, self._folder)
+        # None takes a variable out, and inside there is none to begin with.
+        given = {name: value for name, value in (env or {}).items() if value is not None}
         return self._slurm.run(
-            *words, user=ALICE.name, check=check, timeout_seconds=timeout_seconds
+            *words, user=ALICE.name, check=check, timeout_seconds=timeout_seconds, env=given
         )
 
 
@@ -171,5 +175,14 @@ def test_each_run_of_a_job_that_was_requeued_has_its_own_end(slurm, outside):
     # Slurm waits two minutes: a node refuses a job's credential in the second in which it was
     # revoked, and the run ends as FAILED.
     slurm.run("scontrol", "update", f"JobId={number}", "StartTime=now+5")
-    wanted = ("REQUEUED", "COMPLETED")
-    eventually(lambda: commands.runs(number) == wanted, SECONDS, what="both runs in slurmdbd")
+
+    def ended() -> list[Allocation] | None:
+        runs = list(commands.allocations([number]).get(number, ()))
+        return runs if [one.state for one in runs] == ["REQUEUED", "COMPLETED"] else None
+
+    first, second = eventually(ended, SECONDS, what="both runs in slurmdbd")
+    moments = [one for run in (first, second) for one in (run.submit_time, run.start_time)]
+    moments += [second.end_time]
+    assert moments == sorted(moments)
+    assert first.end_time <= second.start_time <= time.time()
+    assert (first.nodes, second.nodes, second.billing >= 1) == (1, 1, True)

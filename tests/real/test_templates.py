@@ -23,6 +23,7 @@ from sunk.toolkit.directives import LOG_FILE
 from sunk.toolkit.follow import completed, follow_array
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.proving import account_of
+from sunk.toolkit.run_evidence import evidence_of
 from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
 from tests.contract.slurm_harness import CliHarness
@@ -52,7 +53,7 @@ def slurm(slurm_namespace: SlurmNamespace) -> SlurmNamespace:
     CliHarness(slurm_namespace).tidy()
     slurm_namespace.run("mkdir", "-p", ROOT, STUBS)
     slurm_namespace.run("chown", ALICE.name, ROOT)
-    for name in recording_stub.PROGRAMS:
+    for name in (*recording_stub.PROGRAMS, "rank"):
         stub = slurm_namespace.path(f"{STUBS}/{name}")
         stub.write_bytes(Path(recording_stub.__file__).read_bytes())
         stub.chmod(0o755)
@@ -160,6 +161,16 @@ STUB_JOBS = {
 }
 
 
+TASKS = ["launcher=srun", "processesPerNode=2", "cpusPerTask=2"]
+
+
+def test_every_rank_that_srun_starts_gets_what_the_golden_file_says(slurm):
+    words = [*ALL, *TASKS, "runOptions=false", f"program=[{STUBS}/rank, --name, \"two 'words'\"]"]
+    job = Job(slurm, "fsdp2", *words).finished()
+    text = json.dumps(job.recorded(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    check_golden("stub/fsdp2.srun.json", text)
+
+
 @pytest.mark.parametrize("template", STUB_JOBS)
 def test_every_rank_of_the_application_gets_what_the_golden_file_says(slurm, template):
     words = [*ALL, *STUB_JOBS[template]]
@@ -209,6 +220,9 @@ def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
     if order == "switches":
         assert [line.split()[2] for line in found] == ["w1", "w1", "w2", "w2", "w3", "w3"]
         assert '"verdict": "planned"' in job.log()
+        met = evidence_of(job.folder)
+        assert [one["node"] for one in met["ranks"].values()] == ["w1", "w2", "w3"]
+        assert sorted(met["topology"]["nodes"]) == sorted(met["fabric"]) == ["0", "1", "2"]
 
 
 UNEVEN = """\
@@ -340,9 +354,12 @@ def started(job: Job) -> bool:
     return len(list(job.folder.glob("record/stub.rank.*.0.json"))) == 4
 
 
-@pytest.mark.parametrize("signal", ["USR1", "TERM"])
-def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal):
-    job = Job(slurm, "torchrun-ddp", *saving(75))
+BY_SRUN = ["launcher=srun", "cpusPerTask=2", f"program=[{STUBS}/rank]"]
+
+
+@pytest.mark.parametrize(("signal", "words"), [("USR1", []), ("TERM", []), ("USR1", BY_SRUN)])
+def test_signalled_run_saves_is_requeued_and_ends_well(slurm, signal, words):
+    job = Job(slurm, "torchrun-ddp", *saving(75, *words))
     eventually(lambda: started(job), RUN_SECONDS, what="the ranks")
     slurm.run("scancel", f"--signal={signal}", "--batch", job.number, user=ALICE.name)
     eventually((job.folder / "control" / "rc.0").exists, RUN_SECONDS, what="the save")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sunk_jobs import exit_codes
+from sunk_jobs import exit_codes, rollback, triage
 from sunk_jobs.run_files import heartbeat_file, loss_file, read_lines, read_losses
 from tests.support.eventually import eventually
 from tests.support.programs import TORCH, WORK, compute_node, result_of, torch_environment
@@ -146,3 +146,26 @@ def test_self_test_trains_resumes_and_compares(node, kind):
 def test_a_loss_that_is_not_finite_ends_the_run_for_good(node):
     done = node.train("ddp", "diverged", "--learning-rate", "1e30")
     assert (done.returncode, result_of(done)["outcome"]) == (exit_codes.DO_NOT_RESTART, "diverged")
+
+
+def test_run_whose_loss_is_not_finite_goes_back_once_and_ends_with_other_data(node, straight):
+    assert node.train("ddp", "back", "--steps", "14").returncode == 0
+    words = ("--steps", "20", "--on-not-finite", "rollback")
+    done = node.train("ddp", "back", *words, "--attempt", "1", "--learning-rate", "1e30")
+    assert (done.returncode, result_of(done)["outcome"]) == (exit_codes.FAILED, "rollback")
+    run = node.work / "back"
+    failed = result_of(done)["last_step"]
+    assert f"train: loss of step {failed} is not finite" in done.stderr
+    line = triage.judge(run, 1, done.returncode)
+    # Step 15 was saved before the loss showed what had become of the weights.
+    way = {"attempt": 2, "step": 14, "skipped_steps": failed - 14}
+    assert (triage.verdict_line(line), line["rollback"]) == ("requeue", way)
+    rollback.write(run, rollback.Rollback(**way))
+    done = node.train("ddp", "back", *words, "--attempt", "2")
+    assert "train: went back to step 14 from 15" in done.stderr
+    assert (done.returncode, result_of(done)["resumed_from"]) == (0, 14)
+    losses = node.losses("back")
+    assert list(losses) == list(range(1, 21))
+    assert {step: losses[step] for step in straight["ddp"]} == straight["ddp"]
+    manifest = json.loads((run / "ckpt" / "step_00000020" / "MANIFEST.json").read_text())
+    assert manifest["about"]["data_position"]["samples"] == 4 * (20 + failed - 14)

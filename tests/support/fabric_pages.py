@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 
 from sunk.assess.check import Check
 from sunk_fabric.catalogue.all import CHECKS, GROUPS
+from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks import ports, subnet
 from sunk_fabric.checks.judges import JUDGES
 from sunk_fabric.collect.kube_texts import REQUESTS
@@ -132,6 +133,8 @@ def _check(one: Check) -> Iterator[str]:
     if one.explained_by:
         yield f"| explained by | {_names(one.explained_by)} |"
     yield f"| tried on | {one.proof if judged else 'nothing: not implemented'} |"
+    if not judged:
+        yield f"| why not | {_cell(WHY[one.id])} |"
     yield ""
 
 

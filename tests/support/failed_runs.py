@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from sunk_jobs import rollback
+
 START = 1_767_322_800.0  # 2026-01-02T03:00:00Z
 STEPS = 20
 RANKS = 4
@@ -139,6 +141,14 @@ def clocks(run: FailedRun) -> None:
         run.ends(rank, 31 + 120 if rank == 1 else 32 + rank, text)
 
 
+def rolled_back(run: FailedRun) -> None:
+    """The program can go back, and there is an earlier checkpoint."""
+    for step in (5, 10):
+        run.commit(step)
+    rollback.note_not_finite(run.folder, run.attempt, 14)
+    run.all_end("train: loss of step 14 is not finite", but=-1)
+
+
 def silent(run: FailedRun) -> None:
     run.all_end("", but=-1)
 
@@ -147,6 +157,6 @@ SCENES: dict[str, Callable[[FailedRun], None]] = {
     one.__name__: one
     for one in (
         *(gpu, fabric, host_memory, gpu_memory, code, one_exception, storage_full, storage),
-        *(hang, hang_of_nobody, clocks, silent),
+        *(hang, hang_of_nobody, clocks, rolled_back, silent),
     )
 }

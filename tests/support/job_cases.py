@@ -19,6 +19,7 @@ from sunk.model.profile import (
 from sunk.toolkit.catalogue import TEMPLATES, template_named
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.parameters import JobParameters, PlacedParameters
+from sunk.toolkit.parameters.training import TrainingParameters
 from sunk.toolkit.script import render_job
 
 IMAGE = "/images/train.sqsh"
@@ -52,6 +53,7 @@ LARGE = {
 COMMON = ("partition=gpu", "account=team", "qos=high", "environment={A: '1', B_2: 'two words'}")
 TOPOLOGIES = (TopologyPlugin.TREE, TopologyPlugin.BLOCK, TopologyPlugin.FLAT)
 CONTAINERS = (None, ContainerRuntime.PYXIS, ContainerRuntime.APPTAINER)
+TRAINING = tuple(one.name for one in TEMPLATES if issubclass(one.form, TrainingParameters))
 PLACED = tuple(one.name for one in TEMPLATES if issubclass(one.form, PlacedParameters))
 Axes = tuple[TopologyPlugin, ContainerRuntime | None, bool]
 """Topology; what starts containers; whether there are GPUs."""
@@ -94,6 +96,12 @@ def large_parameters(
 def large(template: str, axes: Axes = (TopologyPlugin.TREE, None, True)) -> str:
     """Return the script of a large job at one point of the axes."""
     parameters = large_parameters(template, axes)
+    return plain(render_job(template_named(template), parameters, profile_of(axes[0])).script)
+
+
+def by_srun(template: str, axes: Axes = (TopologyPlugin.TREE, None, True)) -> str:
+    """Return the script of a large training whose ranks are started by srun."""
+    parameters = large_parameters(template, axes).model_copy(update={"launcher": "srun"})
     return plain(render_job(template_named(template), parameters, profile_of(axes[0])).script)
 
 

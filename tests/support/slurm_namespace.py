@@ -257,10 +257,11 @@ class SlurmNamespace:
         check: bool = True,
         cwd: str = "/tmp",
         timeout_seconds: float = 20,
+        env: Mapping[str, str] | None = None,
     ) -> process.Completed:
         """Run a program inside the namespace to its end."""
         return process.run(
-            self._inside(argv, user=user, env={}, cwd=cwd),
+            self._inside(argv, user=user, env=env or {}, cwd=cwd),
             timeout_seconds=timeout_seconds,
             input_text=input_text,
             check=check,

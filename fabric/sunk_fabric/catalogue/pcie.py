@@ -24,15 +24,17 @@ CHECKS: tuple[Check, ...] = (
         "GPUs at the best that both ends allow",
         proves="no bridge slows a GPU down under load",
         reads="nvidia-smi -q -x under load",
-        rule="low generation or width under load is FAIL; idle GPUs lower theirs and are SKIP",
+        rule="low width is FAIL; low generation is FAIL with 10 % load and more, and SKIP with "
+        "less, as idle GPUs lower theirs",
         remedy="reseat the GPU or riser",
     ),
     _row(
         "kernel.limited",
         "The kernel saw no bottleneck",
         proves="the slot can carry the port's rate",
-        reads='kernel log, "available PCIe bandwidth"',
-        rule="less than 1.15 times the port's rate is FAIL, any such line WARN",
+        reads='dmesg, "available PCIe bandwidth", and sysfs_rdma',
+        rule="limited to less than 1.15 times the port's rate is FAIL, any limit WARN; a log "
+        "without the adapter's start is UNKNOWN",
         remedy="look at the bridge that the line names",
     ),
     _row(
@@ -67,7 +69,8 @@ CHECKS: tuple[Check, ...] = (
         "aer",
         "No PCIe errors",
         proves="the links between devices are clean",
-        reads="aer_dev_correctable, aer_dev_nonfatal, aer_dev_fatal",
+        reads="aer_dev_correctable, aer_dev_nonfatal, aer_dev_fatal of the adapter and each bridge "
+        "above it (sysfs_rdma), twice",
         rule="growth of fatal or non-fatal errors is FAIL; more than 10 correctable an hour "
         "is WARN",
         remedy="reseat; then the retimer or the slot",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import DERIVED, IBTA, rows_of
 
@@ -16,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
         reads="ibstat or sysfs_rdma",
         rule="fewer than declared, or than most hosts have, is FAIL; none at all is FAIL",
         remedy="look for the PCI device: there, it is the driver; gone, the card",
+        proof=Proof.RECORDED,
     ),
     _row(
         "port.state",
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
         source=IBTA,
         owner=Domain.FABRIC,
         depends_on=("rdma.device.present",),
+        proof=Proof.RECORDED,
     ),
     _row(
         "port.rate",
@@ -39,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
         owner=Domain.FABRIC,
         depends_on=("rdma.port.state",),
         explained_by=("ib.link.degraded",),
+        proof=Proof.RECORDED,
     ),
     _row(
         "port.uniform",
@@ -48,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
         rule="another set of rates than most hosts have is FAIL",
         remedy="see rdma.port.rate",
         explained_by=("rdma.port.rate", "rdma.port.state", "rdma.device.present"),
+        proof=Proof.RECORDED,
     ),
     _row(
         "port.flaps",
@@ -80,6 +84,8 @@ CHECKS: tuple[Check, ...] = (
         source=IBTA,
         owner=Domain.FABRIC,
         depends_on=("rdma.port.state",),
+        explained_by=("roce.mtu.path",),
+        proof=Proof.RECORDED,
     ),
     _row(
         "fw.uniform",
@@ -115,6 +121,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="~0.925 on Ethernet: MTU 1024; half: width; 0.57: PCIe; look at those checks",
         source=DERIVED,
         owner=Domain.FABRIC,
+        proof=Proof.RECORDED,
     ),
     _row(
         "pair.gdr",
@@ -133,6 +140,7 @@ CHECKS: tuple[Check, ...] = (
         rule="99th percentile above 4.2 us within a leaf is WARN",
         remedy="governor, congestion",
         owner=Domain.FABRIC,
+        proof=Proof.RECORDED,
     ),
     _row(
         "netns",
@@ -142,5 +150,6 @@ CHECKS: tuple[Check, ...] = (
         rule="another mode than declared is FAIL",
         remedy="module option netns_mode of ib_core",
         source="iproute2, rdma-system(8)",
+        proof=Proof.RECORDED,
     ),
 )

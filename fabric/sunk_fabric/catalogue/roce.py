@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import DERIVED, KERNEL, NCCL_DOCS, VENDOR_LOSSLESS, rows_of
 
@@ -18,14 +18,14 @@ CHECKS: tuple[Check, ...] = (
         remedy="give the network device an address",
         source=KERNEL,
         depends_on=("rdma.port.state",),
+        proof=Proof.RECORDED,
     ),
     _row(
         "gid.index",
         "No fixed GID index",
         proves="every rank finds its own GID",
-        reads="NCCL log, job scripts",
-        rule="NCCL_IB_GID_INDEX set with NCCL 2.21 or later is WARN; one that points to an "
-        "unfit entry is FAIL",
+        reads="NCCL log with ENV, sysfs_rdma",
+        rule="NCCL_IB_GID_INDEX set is WARN; one that points to an unfit entry is FAIL",
         remedy="unset it",
         source=NCCL_DOCS,
     ),
@@ -33,9 +33,10 @@ CHECKS: tuple[Check, ...] = (
         "gid.table_space",
         "Virtual functions have GIDs",
         proves="a Pod's function has an address",
-        reads="GID tables",
+        reads="sysfs_rdma",
         rule="none is FAIL",
-        remedy="fewer virtual functions",
+        remedy="an address on its network device; fewer virtual functions",
+        source=KERNEL,
     ),
     _row(
         "mtu.path",
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
         rule="network device below RDMA MTU + 58 bytes of headers is FAIL",
         remedy="MTU of 9000 on switch, policy and attachment",
         source=DERIVED,
+        proof=Proof.RECORDED,
     ),
     _row(
         "trust",
@@ -59,8 +61,8 @@ CHECKS: tuple[Check, ...] = (
         "pfc",
         "Flow control on one priority",
         proves="only the lossless class pauses",
-        reads="mlnx_qos, LLDP",
-        rule="another set of priorities than declared is FAIL",
+        reads="mlnx_qos",
+        rule="another set of priorities than the declared one is FAIL; none declared is UNKNOWN",
         remedy="mlnx_qos --pfc",
         source=VENDOR_LOSSLESS,
     ),
@@ -68,7 +70,7 @@ CHECKS: tuple[Check, ...] = (
         "ecn",
         "Congestion control is on",
         proves="senders slow down before pauses",
-        reads="ecn/roce_np and ecn/roce_rp in sysfs",
+        reads="ecn/roce_np and ecn/roce_rp in sysfs (kernel_files)",
         rule="off on the lossless priority is FAIL",
         remedy="write 1, and keep it over a boot",
         source=VENDOR_LOSSLESS,
@@ -86,8 +88,9 @@ CHECKS: tuple[Check, ...] = (
         "tclass",
         "Jobs mark their traffic",
         proves="what jobs send is in the lossless class",
-        reads="NCCL log, default_roce_tos",
-        rule="NCCL_IB_TC / 4 other than the declared DSCP is FAIL",
+        reads="default_roce_tos (kernel_files), NCCL log with ENV",
+        rule="NCCL_IB_TC / 4, 0 where it is not set, or default_roce_tos / 4 other than the "
+        "declared DSCP is FAIL",
         remedy="set NCCL_IB_TC",
         source=NCCL_DOCS,
     ),
@@ -95,25 +98,26 @@ CHECKS: tuple[Check, ...] = (
         "pause",
         "No pause storm",
         proves="flow control is seldom needed",
-        reads="ethtool -S",
-        rule="discards are FAIL; pausing above 1 % of the time is WARN",
+        reads="ethtool -S, twice",
+        rule="growth of discards is FAIL; pausing above 1 % of the time is WARN; of one reading, "
+        "zeros alone say something",
         remedy="buffers; watchdog of the switch",
     ),
     _row(
         "congestion.loop",
         "Marks slow senders down",
         proves="the congestion loop is closed",
-        reads="hw_counters under incast",
-        rule="marks without notifications are FAIL",
+        reads="sysfs_rdma, twice, under load",
+        rule="marks without notifications are FAIL; no marks is UNKNOWN",
         remedy="see roce.ecn",
     ),
     _row(
         "neighbour",
         "Answers come from the right card",
         proves="several cards in one subnet do not answer for each other",
-        reads="sysctl, ip route",
-        rule="one subnet with the defaults is WARN",
-        remedy="a subnet for each rail, or policy routing",
+        reads="arp_ignore and arp_announce (kernel_files)",
+        rule="arp_ignore other than 1 or 2, or arp_announce other than 2, is WARN",
+        remedy="sysctl net.ipv4.conf.all.arp_ignore=1 and arp_announce=2; a subnet for each rail",
     ),
     _row(
         "ip.unique",

@@ -21,10 +21,11 @@ CHECKS: tuple[Check, ...] = (
         "am.running",
         "One aggregation manager",
         proves="trees are made and kept",
-        reads="sharp_cmd, UFM",
-        rule="none is FAIL where declared",
+        reads="systemctl is-active sharp_am, sharp_hello",
+        rule="two are FAIL; none on the hosts that were collected, and no job that got resources, "
+        "is UNKNOWN where SHARP is declared: it may run elsewhere",
         remedy="start it; sharp_enabled of the subnet manager",
-        depends_on=("sharp.prereq",),
+        source="NVIDIA SHARP documentation",
     ),
     _row(
         "an.count",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sunk.assess.check import Check
 from sunk.assess.verdict import Domain
-from sunk_fabric.catalogue.row import KUBERNETES, SRIOV_OPERATOR, rows_of
+from sunk_fabric.catalogue.row import IBTA, KUBERNETES, SRIOV_OPERATOR, rows_of
 
 _row = rows_of("sriov", Domain.DATA_PLANE)
 
@@ -13,8 +13,9 @@ CHECKS: tuple[Check, ...] = (
         "policy.selects",
         "Policies select cards",
         proves="each policy has a card on each node that it means",
-        reads="SriovNetworkNodePolicy, SriovNetworkNodeState",
-        rule="none is FAIL; two policies for one range are FAIL",
+        reads="SriovNetworkNodePolicy, SriovNetworkNodeState, Node",
+        rule="a policy that selects no card of a Node it means, or means no Node, is FAIL; two "
+        "policies for one function are FAIL",
         remedy="selector or priority of the policy",
         source=SRIOV_OPERATOR,
     ),
@@ -30,8 +31,8 @@ CHECKS: tuple[Check, ...] = (
     _row(
         "vf.count",
         "As many functions as asked for",
-        proves="spec, status and list of functions agree",
-        reads="SriovNetworkNodeState",
+        proves="spec, status and list of functions agree, and sysfs of the host where it was read",
+        reads="SriovNetworkNodeState, sysfs_rdma",
         rule="any difference is FAIL",
         remedy="firmware: NUM_OF_VFS and SRIOV_EN; then a reboot",
         source=SRIOV_OPERATOR,
@@ -51,24 +52,28 @@ CHECKS: tuple[Check, ...] = (
         "vf.rdma",
         "Functions have RDMA devices",
         proves="a Pod that gets one can use verbs",
-        reads="infiniband folder of each function",
-        rule="a function without one is FAIL where the policy wants RDMA",
+        reads="SriovNetworkNodePolicy, SriovNetworkNodeState, sysfs_rdma of the host and its Pods",
+        rule="a function without one is FAIL where the policy wants RDMA; one in a Pod that was "
+        "not collected is UNKNOWN",
         remedy="rebind the driver",
+        source=SRIOV_OPERATOR,
+        depends_on=("sriov.state.sync",),
     ),
     _row(
         "vf.ib_guid",
         "Functions have GUIDs",
         proves="the subnet manager can configure them",
-        reads="ip -d link, node GUID in the Pod",
-        rule="all zero is FAIL",
+        reads="ip -d -j link",
+        rule="all zero is FAIL; one that the tool does not tell is UNKNOWN",
         remedy="ib-kubernetes, or the operator's setting; rebind",
+        source=IBTA,
     ),
     _row(
         "vf.link",
         "Functions are up",
         proves="the Pod's port is active",
-        reads="sysfs in the Pod",
-        rule="Down is FAIL",
+        reads="ip -d -j link, sysfs_rdma in the Pod",
+        rule="one that its card switched off is FAIL, and a granted port that is not active",
         remedy="virtualization in the subnet manager; link state of the function",
     ),
     _row(
@@ -86,25 +91,30 @@ CHECKS: tuple[Check, ...] = (
         "Trust and spoof check as designed",
         proves="Pods cannot pose as others",
         reads="ip -d -j link",
-        rule="other than declared is FAIL",
-        remedy="SriovNetwork",
+        rule="other than declared is FAIL; nothing declared is UNKNOWN",
+        remedy="trust and spoofChk of the SriovNetwork",
+        source=SRIOV_OPERATOR,
     ),
     _row(
         "eswitch",
         "Mode of the embedded switch",
         proves="offloads work as designed",
-        reads="SriovNetworkNodeState, devlink",
-        rule="other than declared is FAIL",
-        remedy="policy",
+        reads="SriovNetworkNodePolicy, SriovNetworkNodeState",
+        rule="other than the policy's, legacy where it says none, is FAIL",
+        remedy="eSwitchMode of the policy; the mode changes when the operator has drained the node",
+        source=SRIOV_OPERATOR,
+        depends_on=("sriov.state.sync",),
     ),
     _row(
         "resource.advertised",
         "Kubernetes offers all functions",
         proves="every function can be given to a Pod",
-        reads="Node allocatable",
-        rule="fewer than functions is FAIL; more is a stale plugin",
+        reads="SriovNetworkNodeState, Node capacity",
+        rule="fewer than functions, or none, is FAIL; more is WARN: a stale plugin",
         remedy="selector of the device plugin; restart it",
         source=KUBERNETES,
+        depends_on=("sriov.state.sync",),
+        explained_by=("sriov.vf.count",),
     ),
     _row(
         "resource.health",
@@ -112,14 +122,16 @@ CHECKS: tuple[Check, ...] = (
         proves="capacity is usable",
         reads="Node capacity and allocatable",
         rule="a difference is FAIL",
-        remedy="link of the function",
+        remedy="link of the function; the device plugin's log",
+        source=KUBERNETES,
     ),
     _row(
         "numa.advertised",
         "Locality reaches the kubelet",
         proves="the kubelet can align cards with cores",
-        reads="device plugin's configuration",
-        rule="excluded for GPU roles is WARN",
+        reads="SriovNetworkNodePolicy",
+        rule="a policy that excludes it is WARN",
         remedy="excludeTopology of the policy",
+        source=SRIOV_OPERATOR,
     ),
 )

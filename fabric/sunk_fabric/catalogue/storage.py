@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sunk.assess.check import Check
 from sunk.assess.verdict import Domain
-from sunk_fabric.catalogue.row import rows_of
+from sunk_fabric.catalogue.row import KERNEL, rows_of
 
 _row = rows_of("storage", Domain.STORAGE)
 
@@ -14,8 +14,10 @@ CHECKS: tuple[Check, ...] = (
         "Mounted as declared",
         proves="jobs reach their data over the declared transport",
         reads="/proc/mounts",
-        rule="a missing mount, or TCP where RDMA is declared, is FAIL",
-        remedy="mount options",
+        rule="a missing mount, or another transport than declared, is FAIL; a file system that "
+        "does not tell it is UNKNOWN",
+        remedy="mount options: proto=rdma; o2ib of Lustre",
+        source=KERNEL,
     ),
     _row(
         "fabric_separate",

@@ -224,7 +224,9 @@ def reach(facts: Facts) -> Iterator[Answer]:
                 words = f"no transfer was measured: {_failed(test, host)}"
                 yield answer(test, Verdict.UNKNOWN, words, subjects.node(host))
         for ends, own in pairs_of(cut):
-            words = f"{ways(own)}: nothing gets through, and both reach others"
+            words = f"{ways(own)}: nothing gets through"
+            # Of two hosts alone, there is nobody whom either could reach.
+            words += ", and both reach others" if len(test.record.hosts) > 2 else ""
             yield answer(test, decided(own), words, subjects.pair(*ends), hosts=ends[:2])
 
     yield from each_test(facts, judge)

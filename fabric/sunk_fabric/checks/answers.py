@@ -10,12 +10,14 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse.formats import BY_NAME
+from sunk_fabric.parse.pod_networks import PodAttachments
 from sunk_fabric.parse.text import printable
 
 T = TypeVar("T")
 WORDS_LIMIT = 600
 ENDS_WELL = {
     "ibqueryerrors": frozenset({0, 1}),
+    "sharp_manager": frozenset({0, 3, 4}),
     "sminfo": frozenset({0, 255}),
     "ibdmchk": frozenset({0, -11, 139}),
 }
@@ -69,14 +71,10 @@ def missing(*parsers: Parser[Any]) -> Answer:
 
 
 def each(
-    facts: Facts,
-    parser: Parser[T],
-    judge: Callable[[Reading[T]], Iterable[Answer]],
-    *,
-    pods: bool = False,
+    facts: Facts, parser: Parser[T], judge: Callable[[Reading[T]], Iterable[Answer]]
 ) -> Iterator[Answer]:
     """Ask about every sound reading; unsound ones are UNKNOWN with what is wrong with them."""
-    readings = facts.of(parser, pods=pods)
+    readings = facts.of(parser)
     if not readings:
         yield missing(parser)
     for one in readings:
@@ -87,6 +85,27 @@ def each(
             yield from judge(one)
 
 
+def lacking(facts: Facts, *parsers: Parser[Any]) -> tuple[Answer, ...]:
+    """Return why no verdict may rest on all of these; empty where each has a sound reading."""
+    return tuple(
+        answer
+        for parser in parsers
+        if not sound(facts, parser)
+        for answer in each(facts, parser, lambda _reading: ())
+    )
+
+
+def latest(facts: Facts, parser: Parser[T]) -> Reading[T]:
+    """Return the last sound reading; there must be one."""
+    return max(sound(facts, parser), key=lambda one: (one.at, one.path))
+
+
 def sound(facts: Facts, parser: Parser[T], *, pods: bool = False) -> tuple[Reading[T], ...]:
     """Return the readings that a verdict may rest on."""
     return tuple(one for one in facts.of(parser, pods=pods) if not trouble(one))
+
+
+def inside(facts: Facts, parser: Parser[T]) -> Callable[[PodAttachments], Reading[T] | None]:
+    """Return what finds the sound reading that was taken inside a Pod."""
+    found = {one.host: one for one in sound(facts, parser, pods=True)}
+    return lambda pod: next((found[one] for one in pod.hosts if one in found), None)

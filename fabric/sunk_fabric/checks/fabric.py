@@ -26,7 +26,9 @@ _HOSTS = frozenset({DefectKind.MISSING_HOST, DefectKind.MISSING_HCA})
 _NOTED = frozenset({DefectKind.HOSTS_EXCHANGED, DefectKind.RENAMED})
 
 
-def _asked(facts: Facts, judge: Callable[[Audit], Iterable[Answer]]) -> Iterator[Answer]:
+def _asked(
+    facts: Facts, judge: Callable[[Audit], Iterable[Answer]], *, nameless: bool = False
+) -> Iterator[Answer]:
     scan = facts.scan
     if scan is None:
         yield missing(ibnetdiscover.parse)
@@ -35,13 +37,15 @@ def _asked(facts: Facts, judge: Callable[[Audit], Iterable[Answer]]) -> Iterator
     if wrong or facts.audit is None:
         yield said(Verdict.UNKNOWN, wrong, subjects.FABRIC, scan)
         return
-    if not facts.audit.fabric.hcas:
+    if not facts.audit.fabric.hcas and not (nameless and facts.audit.fabric.others):
         yield said(Verdict.UNKNOWN, "the scan has no adapter", subjects.FABRIC, scan)
         return
     yield from judge(facts.audit)
 
 
-def _defects(facts: Facts, fine: Callable[[Audit], str], *kinds: DefectKind) -> Iterator[Answer]:
+def _defects(
+    facts: Facts, fine: Callable[[Audit], str], *kinds: DefectKind, nameless: bool = False
+) -> Iterator[Answer]:
     def judge(found: Audit) -> Iterator[Answer]:
         defects = found.of_kind(*kinds)
         yield from (_defect(facts, one) for one in defects)
@@ -49,7 +53,7 @@ def _defects(facts: Facts, fine: Callable[[Audit], str], *kinds: DefectKind) -> 
             assert facts.scan is not None
             yield said(Verdict.PASS, fine(found), subjects.FABRIC, facts.scan)
 
-    yield from _asked(facts, judge)
+    yield from _asked(facts, judge, nameless=nameless)
 
 
 def _defect(facts: Facts, one: Defect, verdict: Verdict = Verdict.FAIL) -> Answer:
@@ -70,6 +74,7 @@ def guids(facts: Facts) -> Iterator[Answer]:
         facts,
         lambda found: f"{len(found.fabric.hcas) + len(found.fabric.switches)} GUIDs",
         DefectKind.DUPLICATE_GUID,
+        nameless=True,
     )
 
 
@@ -93,7 +98,10 @@ def _duplicate(facts: Facts, one: Duplicate, reading: Reading[OpensmLog]) -> Ans
 def descriptions(facts: Facts) -> Iterator[Answer]:
     """Every adapter names host and device, once."""
     yield from _defects(
-        facts, lambda found: f"{len(found.fabric.hcas)} adapters", DefectKind.BAD_DESCRIPTION
+        facts,
+        lambda found: f"{len(found.fabric.hcas)} adapters",
+        DefectKind.BAD_DESCRIPTION,
+        nameless=True,
     )
 
 

@@ -56,4 +56,4 @@ def memlock(facts: Facts) -> Iterator[Answer]:
             )
             yield said(Verdict.FAIL, words, subject, reading)
 
-    yield from each(facts, proc_limits.parse, judge, pods=True)
+    yield from each(facts, proc_limits.parse, judge)

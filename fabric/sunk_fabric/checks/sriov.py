@@ -1,4 +1,4 @@
-"""SR-IOV, as the operator's node states tell it."""
+"""SR-IOV, as the operator's node states tell it, and sysfs of hosts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, place, said
+from sunk_fabric.checks.answers import each, place, said, sound
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import sriov_state
+from sunk_fabric.parse import sriov_state, sysfs_rdma
 from sunk_fabric.parse.sriov_state import NodeState, SpecInterface, StatusInterface
 
 Judged = tuple[Verdict, str]
@@ -36,14 +36,26 @@ def sync(facts: Facts) -> Iterator[Answer]:
 
 
 def count(facts: Facts) -> Iterator[Answer]:
-    """As many functions as asked for, by number and by list."""
+    """As many functions as asked for, by number and by list, and in the host's own sysfs."""
+    seen = {one.host: one for one in sound(facts, sysfs_rdma.parse)}
 
-    def judged(wanted: SpecInterface, found: StatusInterface) -> Judged:
-        numbers = (wanted.num_vfs, found.num_vfs, len(found.vfs))
-        words = "{} asked for, {} there, {} listed".format(*numbers)
-        return Verdict.PASS if len(set(numbers)) == 1 else Verdict.FAIL, words
+    def judge(reading: Reading[tuple[NodeState, ...]]) -> Iterator[Answer]:
+        for state, wanted, found in _pairs(reading):
+            subject = subjects.node(state.metadata.name, wanted.pci_address)
+            numbers = [wanted.num_vfs, found.num_vfs, len(found.vfs)]
+            words = "{} asked for, {} there, {} listed".format(*numbers)
+            host = seen.get(state.metadata.name)
+            cards = (host.parsed.value.cards or ()) if host else ()
+            card = next((one for one in cards if one.address == wanted.pci_address), None)
+            if host and card:
+                numbers.append(len(card.vfs))
+                words += f", {len(card.vfs)} on the host"
+            used = (reading, host) if host and card else (reading,)
+            verdict = Verdict.PASS if len(set(numbers)) == 1 else Verdict.FAIL
+            yield said(verdict, words, subject, *used)
+        yield from _absent(reading)
 
-    yield from _functions(facts, judged)
+    yield from each(facts, sriov_state.parse, judge)
 
 
 def total(facts: Facts) -> Iterator[Answer]:
@@ -79,17 +91,33 @@ def _functions(
     """Ask about every physical function that something is wanted of."""
 
     def judge(reading: Reading[tuple[NodeState, ...]]) -> Iterator[Answer]:
-        for state in reading.parsed.value:
-            found = {one.pci_address: one for one in state.status.interfaces}
-            for wanted in state.spec.interfaces:
-                subject = subjects.node(state.metadata.name, wanted.pci_address)
-                there = found.get(wanted.pci_address)
-                if there is None:
-                    yield said(Verdict.FAIL, "the card is not there", subject, reading)
-                else:
-                    yield said(*judged(wanted, there), subject, reading)
-            if not state.spec.interfaces:
-                subject = subjects.node(state.metadata.name)
-                yield said(Verdict.SKIP, "no policy asks for functions here", subject, reading)
+        for state, wanted, found in _pairs(reading):
+            subject = subjects.node(state.metadata.name, wanted.pci_address)
+            yield said(*judged(wanted, found), subject, reading)
+        yield from _absent(reading)
 
     yield from each(facts, sriov_state.parse, judge)
+
+
+def _pairs(
+    reading: Reading[tuple[NodeState, ...]],
+) -> Iterator[tuple[NodeState, SpecInterface, StatusInterface]]:
+    """Yield every physical function that something is wanted of and that is there."""
+    for state in reading.parsed.value:
+        there = {one.pci_address: one for one in state.status.interfaces}
+        for wanted in state.spec.interfaces:
+            if wanted.pci_address in there:
+                yield state, wanted, there[wanted.pci_address]
+
+
+def _absent(reading: Reading[tuple[NodeState, ...]]) -> Iterator[Answer]:
+    """Answer for the cards that are not there, and for nodes of which nothing is wanted."""
+    for state in reading.parsed.value:
+        there = {one.pci_address for one in state.status.interfaces}
+        for wanted in state.spec.interfaces:
+            if wanted.pci_address not in there:
+                subject = subjects.node(state.metadata.name, wanted.pci_address)
+                yield said(Verdict.FAIL, "the card is not there", subject, reading)
+        if not state.spec.interfaces:
+            subject = subjects.node(state.metadata.name)
+            yield said(Verdict.SKIP, "no policy asks for functions here", subject, reading)

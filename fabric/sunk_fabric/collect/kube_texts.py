@@ -24,6 +24,7 @@ PODS = "/api/v1/pods"
 _SRIOV = "/apis/sriovnetwork.openshift.io/v1"
 REQUESTS: tuple[tuple[str, str], ...] = (
     ("network_attachments", "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"),
+    ("nic_cluster_policies", "/apis/mellanox.com/v1alpha1/nicclusterpolicies"),
     ("nodes", "/api/v1/nodes"),
     ("resource_slices", "/apis/resource.k8s.io/v1/resourceslices"),
     ("sriov_policies", f"{_SRIOV}/sriovnetworknodepolicies"),
@@ -39,8 +40,17 @@ class _Metadata(msgspec.Struct, frozen=True):
     annotations: dict[str, str] | None = None
 
 
+class _Resources(msgspec.Struct, frozen=True):
+    limits: dict[str, str | int] = {}
+
+
+class _Container(msgspec.Struct, frozen=True):
+    resources: _Resources = _Resources()
+
+
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):
     node_name: str = ""
+    containers: tuple[_Container, ...] = ()
 
 
 class _Pod(msgspec.Struct, frozen=True):
@@ -132,6 +142,16 @@ class KubeTexts:
         )
 
 
+def _devices(containers: Iterable[_Container]) -> dict[str, int]:
+    """Return what containers ask for of device resources, whose names have a domain."""
+    found: dict[str, int] = {}
+    for one in containers:
+        for name, amount in one.resources.limits.items():
+            if "/" in name and str(amount).isdecimal():
+                found[name] = found.get(name, 0) + int(amount)
+    return dict(sorted(found.items()))
+
+
 def _networks(pods: Iterable[_Pod]) -> list[PodNetworks]:
     """Return the Pods that asked for networks or got some, with nothing else of them."""
     found = []
@@ -145,6 +165,7 @@ def _networks(pods: Iterable[_Pod]) -> list[PodNetworks]:
                     node=one.spec.node_name,
                     networks=notes.get(NETWORKS, ""),
                     status=notes.get(NETWORK_STATUS, ""),
+                    devices=_devices(one.spec.containers),
                 )
             )
     return found

@@ -47,21 +47,44 @@ class Question:
 
 HOST_COMMANDS: tuple[tuple[str, str], ...] = (
     ("uname", "uname -a"),
-    ("kernel_command_line", "cat /proc/cmdline"),
+    ("chronyc", "chronyc tracking"),
+    ("timedatectl", "timedatectl show"),
+    ("dmesg", "dmesg --time-format iso"),
     ("proc_modules", "cat /proc/modules"),
     ("ip_link", "ip -d -j link"),
     ("rdma_link", "rdma -j link"),
     ("rdma_system", "rdma -j system show"),
     ("rdma_statistic", "rdma -j statistic show"),
+    ("df", "df -Pk /dev/shm"),
+    ("proc_mounts", "cat /proc/mounts"),
+    ("sharp_manager", "systemctl is-active sharp_am"),
     ("lspci", "lspci -vv"),
+    ("proc_limits.shell", "cat /proc/self/limits"),
     ("ibstat", "ibstat"),
     ("ibv_devinfo", "ibv_devinfo -v"),
     ("ofed_version", "ofed_info -s"),
     ("nvidia_topo", "nvidia-smi topo -m"),
-    ("nvidia_smi", "nvidia-smi -q"),
+    ("nvidia_smi", "nvidia-smi -q -x"),
 )
 """Name -> command, asked of every host."""
 
+KERNEL_FILES = (
+    *("/proc/cmdline", "/proc/meminfo", "/proc/sys/kernel/numa_balancing"),
+    "/proc/sys/net/ipv4/conf/all/arp_ignore",
+    "/proc/sys/net/ipv4/conf/all/arp_announce",
+    "/proc/driver/nvidia/params",
+    *("class/dmi/id/sys_vendor", "class/dmi/id/product_name"),
+    "devices/system/cpu/cpu*/cpufreq/scaling_governor",
+    "kernel/mm/hugepages/*/nr_hugepages",
+    "class/net/*/ecn/roce_*/enable/*",
+    "kernel/config/rdma_cm/*/ports/*/default_roce_tos",
+)
+"""Patterns of small files; those of sysfs below its root."""
+_EACH_NETDEV = """\
+for n in "$d"/device/net/*; do
+    [ -e "$n" ] || continue
+    echo "# ${{n##*/}}"; {ask} "${{n##*/}}"
+  done"""
 _EACH_DEVICE = """\
 command -v {tool} >/dev/null || exit 127
 for d in {root}/class/infiniband/*; do
@@ -75,22 +98,37 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         'exec cat "/proc/$p/limits"',
     ),
     (
+        "pcidevice_env",
+        "e=$(tr '\\0' '\\n' </proc/1/environ) || exit 1\n"
+        "printf '%s\\n' \"$e\" | grep '^PCIDEVICE_' || echo 'no variable PCIDEVICE_*'",
+    ),
+    (
         "mlnx_qos",
         _EACH_DEVICE.format(
             tool="mlnx_qos",
             root="{root}",
-            inner='for n in "$d"/device/net/*; do\n'
-            '    [ -e "$n" ] || continue\n'
-            '    echo "# ${n##*/}"; mlnx_qos -i "${n##*/}"\n'
-            "  done",
+            inner=_EACH_NETDEV.format(ask="mlnx_qos -i"),
         ),
+    ),
+    (
+        "ethtool",
+        _EACH_DEVICE.format(
+            tool="ethtool",
+            root="{root}",
+            inner=_EACH_NETDEV.format(ask="ethtool -S"),
+        ),
+    ),
+    (
+        "kernel_files",
+        # Most machines lack some of them.
+        f"cd {{root}} || exit 1\ngrep -sH '' {' '.join(KERNEL_FILES)}\nexit 0",
     ),
     (
         "mlxlink",
         _EACH_DEVICE.format(
             tool="mlxlink",
             root="{root}",
-            inner='echo "# ${d##*/}"; mlxlink -d "${d##*/}" -m -c -e',
+            inner='echo "# ${d##*/}"; mlxlink -d "${d##*/}" -m -c -e --json',
         ),
     ),
 )
@@ -99,7 +137,7 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
 
 POD_TEXTS = frozenset(
     {"uname", "ip_link", "rdma_link", "ibv_devinfo", "proc_limits.slurmd", "sysfs_rdma"}
-    | {"sysfs_rdma.later", "nvidia_topo"}
+    | {"sysfs_rdma.later", "nvidia_topo", "df", "pcidevice_env"}
 )
 """What a Pod is asked: the rest it shares with its Node, and would say of that once more."""
 

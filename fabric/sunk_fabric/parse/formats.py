@@ -8,10 +8,15 @@ from typing import Any
 
 from sunk_fabric.parse import (
     active_test,
+    chronyc,
     collection,
     collectives,
+    df,
+    dmesg,
     dump_lfts,
+    ethtool,
     ibdiagnet_db,
+    ibdiagnet_screen,
     ibdiagnet_sharp,
     ibdmchk,
     iblinkinfo,
@@ -21,29 +26,44 @@ from sunk_fabric.parse import (
     ibv_devinfo,
     ip_link,
     iperf3,
+    kernel_files,
     lspci,
+    mlnx_qos,
+    mlxlink,
     nccl_log,
     nccl_tests,
     network_attachments,
     network_status,
+    nic_cluster_policies,
     nodes,
+    nvidia_smi,
     nvidia_topo,
+    ofed_version,
     opensm_log,
     pair,
+    pcidevice_env,
     perfquery,
     perftest,
     pod_networks,
     proc_limits,
     proc_modules,
+    proc_mounts,
     rdma_link,
     rdma_system,
+    resource_slices,
     saquery,
     sharp_hello,
+    sharp_manager,
+    slurm_nodes,
+    slurm_topology,
     sminfo,
     smpquery,
     sriov_policies,
     sriov_state,
+    subnet_lst,
     sysfs_rdma,
+    timedatectl,
+    uname,
 )
 from sunk_fabric.parse.text import Content, Parsed
 
@@ -96,6 +116,7 @@ FORMATS = (
         ),
         parse=collectives.parse,
     ),
+    Format(name="df", command="df -Pk /dev/shm", parse=df.parse),
     Format(
         name="dump_lfts",
         command="dump_lfts",
@@ -145,6 +166,15 @@ FORMATS = (
         parse=network_status.parse,
     ),
     Format(
+        name="nic_cluster_policies",
+        command="GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
+        words=(
+            ("GET", "/apis/mellanox.com/v1alpha1/nicclusterpolicies"),
+            ("kubectl", "get", "nicclusterpolicies"),
+        ),
+        parse=nic_cluster_policies.parse,
+    ),
+    Format(
         name="nodes",
         command="GET /api/v1/nodes",
         words=(("GET", "/api/v1/nodes"), ("kubectl", "get", "nodes")),
@@ -162,6 +192,11 @@ FORMATS = (
         command="python3 -m sunk_jobs.pair send",
         words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
         parse=pair.parse,
+    ),
+    Format(
+        name="pcidevice_env",
+        command="grep PCIDEVICE_ in /proc/1/environ",
+        parse=pcidevice_env.parse,
     ),
     Format(name="perfquery", command="perfquery", parse=perfquery.parse),
     Format(
@@ -192,6 +227,15 @@ FORMATS = (
         words=(("rdma", "system"),),
         parse=rdma_system.parse,
     ),
+    Format(
+        name="resource_slices",
+        command="GET /apis/resource.k8s.io/v1/resourceslices",
+        words=(
+            ("GET", "/apis/resource.k8s.io/v1/resourceslices"),
+            ("kubectl", "get", "resourceslices"),
+        ),
+        parse=resource_slices.parse,
+    ),
     Format(name="saquery", command="saquery", parse=saquery.parse),
     Format(
         name="sharp_hello",
@@ -221,27 +265,107 @@ FORMATS = (
         words=(("python", "sunk_jobs.sysfs_rdma"), ("python3", "sunk_jobs.sysfs_rdma")),
         parse=sysfs_rdma.parse,
     ),
+    Format(
+        name="chronyc",
+        command="chronyc tracking",
+        parse=chronyc.parse,
+    ),
+    Format(
+        name="dmesg",
+        command="dmesg --time-format iso",
+        parse=dmesg.parse,
+    ),
+    Format(
+        name="ethtool",
+        command="ethtool -S NETDEV, for each network device of an adapter",
+        parse=ethtool.parse,
+    ),
+    Format(
+        name="kernel_files",
+        command="small files of /proc and /sys, by grep -H",
+        parse=kernel_files.parse,
+    ),
+    Format(
+        name="mlnx_qos",
+        command="mlnx_qos -i NETDEV, for each network device of an adapter",
+        parse=mlnx_qos.parse,
+    ),
+    Format(
+        name="nvidia_smi",
+        command="nvidia-smi -q -x",
+        words=(("nvidia-smi",),),
+        parse=nvidia_smi.parse,
+    ),
+    Format(
+        name="ofed_version",
+        command="ofed_info -s",
+        words=(("ofed_info",),),
+        parse=ofed_version.parse,
+    ),
+    Format(
+        name="timedatectl",
+        command="timedatectl show",
+        parse=timedatectl.parse,
+    ),
+    Format(
+        name="uname",
+        command="uname -a",
+        parse=uname.parse,
+    ),
+    Format(
+        name="ibdiagnet_screen",
+        command="ibdiagnet, its screen or its file ibdiagnet2.log",
+        words=(("ibdiagnet",), ("ibdiagnet2.log",)),
+        parse=ibdiagnet_screen.parse,
+    ),
+    Format(
+        name="mlxlink",
+        command="mlxlink -d DEVICE -m -c -e --json, for each adapter",
+        parse=mlxlink.parse,
+    ),
+    Format(
+        name="proc_mounts",
+        command="cat /proc/mounts",
+        words=(("cat", "/proc/mounts"),),
+        parse=proc_mounts.parse,
+    ),
+    Format(
+        name="sharp_manager",
+        command="systemctl is-active sharp_am",
+        words=(("systemctl", "is-active", "sharp_am"),),
+        parse=sharp_manager.parse,
+    ),
+    Format(
+        name="slurm_nodes",
+        command="scontrol --oneliner show nodes",
+        words=(("scontrol", "show", "nodes"), ("scontrol", "show", "node")),
+        parse=slurm_nodes.parse,
+    ),
+    Format(
+        name="slurm_topology",
+        command="scontrol show topology",
+        words=(("scontrol", "show", "topology"),),
+        parse=slurm_topology.parse,
+    ),
+    Format(
+        name="subnet_lst",
+        command="log folder of opensm, its file opensm-subnet.lst",
+        words=(("opensm-subnet.lst",), ("ibdiagnet2.lst",)),
+        parse=subnet_lst.parse,
+    ),
 )
 BY_NAME = {one.name: one for one in FORMATS}
 
 WHOLE_FABRIC = frozenset(
     {
         *("iblinkinfo", "ibnetdiscover", "ibqueryerrors", "opensm_log", "saquery", "sminfo"),
+        *("ibdiagnet_screen", "slurm_nodes", "slurm_topology", "subnet_lst"),
     }
 )
 """Formats that are about more than the host where they were collected."""
 
 FOR_PEOPLE: Mapping[str, str] = {
-    "kernel_command_line": "cat /proc/cmdline",
-    "mlnx_qos": "mlnx_qos -i NETDEV, for each network device of an adapter",
-    "mlxlink": "mlxlink -d DEVICE -m -c -e, for each adapter",
-    "nvidia_smi": "nvidia-smi -q",
-    "ofed_version": "ofed_info -s",
     "rdma_statistic": "rdma -j statistic show",
-    "resource_slices": "GET /apis/resource.k8s.io/v1/resourceslices",
-    "slurm_nodes": "scontrol --oneliner show nodes",
-    "slurm_topology": "scontrol show topology",
-    "uname": "uname -a",
 }
 """Texts that are collected and that no check reads yet: name -> command."""
 

@@ -83,7 +83,8 @@ _PORT = re.compile(r"\s+port:\s+(\d{1,3})")
 _GID = re.compile(r"\s+GID\[\s*(\d{1,5})\]:\s+([0-9a-fA-F:.]{2,47})(?:, (.*))?")
 _PAIR = re.compile(r"\s+([a-z][a-z0-9_ ]{1,50}):\s*(.*)")
 # Capability flags and the like stand alone on lines of their own, deeper than their key.
-_CONTINUED = re.compile(r"\s{3,}[A-Z][A-Z0-9_]*\s*|\s{3,}Unknown flags: .*")
+_CONTINUED = re.compile(r"\s{3,}[A-Z][A-Z0-9_]*\s*|\s{3,}Unknown flags: .*|\s{3,}NO SUPPORT\s*")
+_LACKS = re.compile(r"\t[a-z_ ]{1,40} not supported\s*")
 _PORT_KEYS = ("state", "max_mtu", "active_mtu", "port_lid", "link_layer")
 
 
@@ -106,7 +107,7 @@ def parse(content: Content) -> Parsed[tuple[Device, ...]]:
         elif pair and found:
             into = found[-1].ports[number] if number else found[-1].values
             into[pair[1]] = printable(pair[2].strip())
-        elif line.strip() and not _CONTINUED.fullmatch(line):
+        elif line.strip() and not (_CONTINUED.fullmatch(line) or _LACKS.fullmatch(line)):
             reader.unknown(line)
     built = (_device(reader, one) for one in found)
     return reader.outcome(tuple(one for one in built if one is not None))

@@ -16,12 +16,16 @@ class VirtualFunction(msgspec.Struct, frozen=True, kw_only=True):
         spoofchk: whether the card drops frames with a foreign sender.
         link_state: auto, enable or disable.
         trust: whether the guest may change modes.
+        node_guid: on InfiniBand; empty on Ethernet.
+        port_guid: on InfiniBand; empty on Ethernet.
     """
 
     vf: int
     spoofchk: bool | None = None
     link_state: str = ""
     trust: bool | None = None
+    node_guid: str = msgspec.field(name="node guid", default="")
+    port_guid: str = msgspec.field(name="port guid", default="")
 
 
 class NetDevice(msgspec.Struct, frozen=True, kw_only=True):

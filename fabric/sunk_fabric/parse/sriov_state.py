@@ -17,10 +17,12 @@ class VfGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         resource_name: without the operator's prefix.
         vf_range: their numbers, ``0-7``.
+        policy_name: of the policy that made it.
     """
 
     resource_name: str = ""
     vf_range: str = ""
+    policy_name: str = ""
 
     def has(self, number: int) -> bool:
         """Return whether a function of this number belongs to it; a range that is none has all."""
@@ -73,6 +75,9 @@ class StatusInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
         num_vfs: how many there are.
         mtu: bytes; nothing when not told.
         link_type: ``ETH`` or ``IB``.
+        e_switch_mode: of the embedded switch; empty when not told.
+        vendor: PCI vendor.
+        device_id: PCI device.
         vfs: the virtual functions.
     """
 
@@ -82,6 +87,9 @@ class StatusInterface(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     num_vfs: int = 0
     mtu: int | None = None
     link_type: str = ""
+    e_switch_mode: str = ""
+    vendor: str = ""
+    device_id: str = msgspec.field(name="deviceID", default="")
     vfs: tuple[Vf, ...] = msgspec.field(name="Vfs", default=())
 
 

@@ -105,7 +105,8 @@ class Reader:
     def outcome(self, value: T) -> Parsed[T]:
         """Return the value with all that was noted; an empty text is damage."""
         if not self.number:
-            self.damaged("the output is empty")
+            # Before what a parser misses in it, which follows from this.
+            self._damage.insert(0, "the output is empty")
         return Parsed(
             value=value,
             lines=self.number,

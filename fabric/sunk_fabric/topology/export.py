@@ -40,7 +40,7 @@ def to_topology(found: Audit, *, name: str, source: str) -> Topology:
     rails = {rail: index for index, rail in enumerate(found.placement.rails)}
     cables = _cables(found, rails)
     hosts = {found.fabric.hcas[guid].host for guid in found.placement.leaf_of}
-    strange = sorted(host for host in hosts if not is_name(host))
+    strange = sorted([*found.fabric.misnamed, *(host for host in hosts if not is_name(host))])
     if strange:
         raise InputError(
             f"export the topology: host {clip(strange[0])!r} has no name that the file takes",

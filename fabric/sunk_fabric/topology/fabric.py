@@ -14,7 +14,8 @@ from sunk_fabric.rates import Rate
 from sunk_fabric.topology.defect import Defect, DefectKind
 from sunk_fabric.topology.parts import End, Hca, Link, Switch
 
-_HOST_AND_DEVICE = re.compile(r"(\S+) (\S+)")
+_HOST_AND_DEVICE = re.compile(r"([\w.-]+) ([\w.-]+)", re.ASCII)
+"""No host or device has other characters in its name; whoever writes them has something in mind."""
 _DEFAULT_DESCRIPTION = re.compile(
     r"MT\d+ |.*Mellanox Technologies|.*Infiniscale|.*Quantum Mellanox"
 )
@@ -42,6 +43,12 @@ class Fabric:
     others: Mapping[str, str]
     links: tuple[Link, ...]
     defects: tuple[Defect, ...]
+
+    @cached_property
+    def misnamed(self) -> tuple[str, ...]:
+        """Return what adapters say that somebody named, and with characters that no host has."""
+        named = (one for one in self.others.values() if one and not _DEFAULT_DESCRIPTION.match(one))
+        return tuple(sorted(named))
 
     @cached_property
     def at(self) -> Mapping[str, tuple[Link, ...]]:

@@ -248,6 +248,31 @@ class Store:
             self._place.files, self.folder, self._group, digests=digests, droppable=droppable
         )
 
+    def roll_back(self, step: int, attempt: int) -> tuple[int, ...]:
+        """Take checkpoints after a step out of the way that attempts before this one made.
+
+        They are kept for a person to look at, under another name. What later attempts saved on the
+        way that they went instead stays, so every attempt may call it again.
+
+        Args:
+            step: the last that stays.
+            attempt: the first that went back to it.
+
+        Returns:
+            The steps that were taken away, newest first.
+
+        Raises:
+            CheckpointError: one of them could not be taken away.
+        """
+        self.wait()
+        gone = self._group.broadcast(
+            writing.set_aside_after(self._place, step, attempt) if self._group.rank == 0 else None
+        )
+        assert gone is not None
+        if isinstance(gone, CheckpointError):
+            raise gone
+        return gone
+
     def close(self) -> None:
         """Wait for the save in flight and give the folder back.
 

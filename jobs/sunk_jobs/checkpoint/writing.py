@@ -15,7 +15,8 @@ the folder, before retention deletes   a checkpoint that seems damaged, while it
 
 There is no other fsync, because none other protects anything. In particular the folder is not
 synced after a draft is made (the rename needs no durable draft), nor after `latest` moved (it moves
-once what it leads to is durable, and nobody trusts it).
+once what it leads to is durable, and nobody trusts it), nor when a run goes back to an earlier
+checkpoint (every attempt takes away again what a crash brought back).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from sunk_jobs.checkpoint.manifest import (
     step_name,
     trash_name,
 )
-from sunk_jobs.checkpoint.reading import Damage, intact_manifest
+from sunk_jobs.checkpoint.reading import Damage, intact_manifest, read_manifest, steps_in
 from sunk_jobs.checkpoint.shards import Shards, checked, content_of, write_shard
 
 
@@ -226,6 +227,25 @@ def _publish(place: Place, draft: Path, manifest: Manifest) -> Manifest:
 def set_aside(files: Files, folder: Path, name: str, nonce: str) -> None:
     """Take a damaged checkpoint out of the way, for a person to look at."""
     files.rename(folder / name, folder / damaged_name(name, nonce))
+
+
+def set_aside_after(place: Place, step: int, attempt: int) -> tuple[int, ...] | CheckpointError:
+    """Take checkpoints after a step, of attempts before another, out of the way, newest first.
+
+    `latest` may then lead nowhere: nobody trusts it, and the next save moves it.
+    """
+    files, folder = place.files, place.folder
+    gone = []
+    try:
+        for later in steps_in(files, folder):
+            manifest = read_manifest(files, folder, later)
+            if later <= step or isinstance(manifest, Damage) or manifest.attempt >= attempt:
+                continue
+            set_aside(files, folder, step_name(later), place.nonce())
+            gone.append(later)
+    except OSError as exc:
+        return CheckpointError(f"go back to step {step} in {folder}: {exc.strerror or exc}")
+    return tuple(gone)
 
 
 def point_latest(files: Files, folder: Path, name: str, nonce: str) -> None:

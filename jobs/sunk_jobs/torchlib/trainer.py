@@ -6,6 +6,7 @@ checkpoint goes on bit for bit as one that was never interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import statistics
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from sunk_jobs import exit_codes
+from sunk_jobs import exit_codes, rollback
 from sunk_jobs.checkpoint import (
     About,
     Checkpoint,
@@ -58,6 +59,7 @@ _OUTCOMES = {
     "saved": exit_codes.SAVED,
     "unsaved": exit_codes.SAVED_PARTIALLY,
     "diverged": exit_codes.DO_NOT_RESTART,
+    "rollback": exit_codes.FAILED,
     "storage": exit_codes.DO_NOT_RESTART,
 }
 
@@ -106,6 +108,7 @@ class Learner:
         self._world = world
         self.spread: Spread = SPREADS[kind](options, world)
         self._tokens = tokens_of(options)
+        self._ways = rollback.rollbacks(options.run, options.attempt)
         parameters = [parameter for _, parameter in self.spread.parameters()]
         self._optimizer = torch.optim.AdamW(
             parameters, lr=options.learning_rate, betas=(0.9, 0.95), weight_decay=0.1
@@ -121,7 +124,8 @@ class Learner:
     def step(self, number: int) -> torch.Tensor:
         """Do one step and return this rank's loss before it; it may still be on its way."""
         options, world = self._options, self._world
-        mine = samples_of(number, options.batch, world.size, world.rank)
+        data = rollback.data_step(number, self._ways)
+        mine = samples_of(data, options.batch, world.size, world.rank)
         inputs, targets = (part.to(world.device) for part in batch_of(self._tokens, mine))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(number, options)
@@ -140,6 +144,10 @@ class Learner:
             for key, value in self._optimizer.state[parameter].items():
                 state[f"optimizer.{name}.{key}"] = value
         return state
+
+    def samples_after(self, step: int) -> int:
+        """Return the number of the first sample that no step until then has come to."""
+        return rollback.data_step(step, self._ways) * self._options.batch
 
     @property
     def parameter_count(self) -> int:
@@ -172,6 +180,7 @@ def train(kind: str, schema: str, options: TrainOptions, world: World) -> TrainR
     )
     log = StepLog(options.run, world.rank, options.attempt)
     with store:
+        _go_back(store, options, world)
         found = store.load_latest(droppable=[RNG])
         progress = Progress(step=0 if found is None else _resumed(found, learner, world))
         meeting = StepMeeting(dist.group.WORLD, world.device)
@@ -179,6 +188,14 @@ def train(kind: str, schema: str, options: TrainOptions, world: World) -> TrainR
         outcome = Loop(options, learner, store, meeting, stop, log, progress).run()
     log.close()
     return _result(schema, options, world, learner, progress, outcome, found)
+
+
+def _go_back(store: Store, options: TrainOptions, world: World) -> None:
+    """Take away what the run went back from, in this attempt or one that did not come so far."""
+    for way in rollback.rollbacks(options.run, options.attempt):
+        gone = store.roll_back(way.step, way.attempt)
+        if gone and world.rank == 0:
+            sys.stderr.write(f"train: went back to step {way.step} from {max(gone)}\n")
 
 
 def _resumed(found: Checkpoint, learner: Learner, world: World) -> int:
@@ -209,7 +226,7 @@ class Loop:
         while self.progress.step < self.options.steps:
             asked = self.one_step()
             if not math.isfinite(self.progress.losses[-1]):
-                return "diverged"
+                return self._diverged()
             if asked:
                 return "saved" if self._save() else "unsaved"
             if self._due() and not self._save_meanwhile():
@@ -229,6 +246,19 @@ class Loop:
         self.log.step(progress.step, self.meeting.mean_loss)
         return asked
 
+    def _diverged(self) -> str:
+        """Say that the loss is not finite, and to triage that the run can go back, if it may."""
+        step, options = self.progress.step, self.options
+        if self.meeting.rank == 0:
+            sys.stderr.write(f"train: loss of step {step} is not finite\n")
+        if options.on_not_finite != "rollback":
+            return "diverged"
+        with contextlib.suppress(SaveFailed):  # what was begun may still become durable
+            self.store.wait()
+        if self.meeting.rank == 0:
+            rollback.note_not_finite(options.run, options.attempt, step)
+        return "rollback"
+
     def _due(self) -> bool:
         every, step = self.options.checkpoint_every, self.progress.step
         return bool(every) and step % every == 0 and step < self.options.steps
@@ -243,7 +273,7 @@ class Loop:
             mesh=self.learner.spread.mesh,
             versions={"torch": torch.__version__},
             rng_shard=RNG,
-            data_position={"seed": options.seed, "samples": step * options.batch},
+            data_position={"seed": options.seed, "samples": self.learner.samples_after(step)},
         )
 
     def _save(self) -> bool:

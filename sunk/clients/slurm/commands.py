@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sunk.clients.process import Completed, run
+from sunk.clients.slurm import sacct_allocations
 from sunk.errors import (
     CommandError,
     NotFound,
@@ -24,6 +25,7 @@ from sunk.errors import (
     Unreachable,
     clip,
 )
+from sunk.model.accounting import Allocation
 from sunk.model.slurm import TERMINAL_STATES, Job, JobId, JobState, StartEstimate
 
 SYSTEM = "slurm"
@@ -279,17 +281,19 @@ class SlurmCommands:
                 return job_from_sacct(job_id, words)
         return None
 
-    def runs(self, job_id: JobId) -> tuple[str, ...]:
-        """Return how each run of a job ended, oldest first; a requeue begins a new one.
+    def allocations(self, job_ids: Iterable[JobId]) -> dict[JobId, tuple[Allocation, ...]]:
+        """Return each run of jobs, oldest first; a requeue begins a new one.
 
-        Slurm's own words, as ``PREEMPTED``, ``NODE_FAIL`` or ``REQUEUED``; the last one may still
-        wait or run. Empty where slurmdbd knows nothing (yet).
+        The last one may still wait or run. A job that slurmdbd does not know (yet) is not there.
         """
         which = ("--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", "--allocations")
-        argv = ("sacct", *which, "--duplicates", f"--jobs={job_id}", "--format=JobIDRaw,State")
-        done = self._ask(f"read the runs of job {job_id} from slurmdbd", argv)
-        lines = (line.split(_SEPARATOR) for line in done.stdout.splitlines())
-        return tuple(words[1] for words in lines if len(words) == 2 and words[0] == str(job_id))
+        form = f"--format={','.join(sacct_allocations.FIELDS)}"
+        lines: list[list[str]] = []
+        for some in _batches(set(job_ids)):
+            argv = ("sacct", *which, "--duplicates", f"--jobs={some}", form)
+            done = self._ask("read runs of jobs from slurmdbd", argv, sacct_allocations.EPOCH)
+            lines += [line.split(_SEPARATOR) for line in done.stdout.splitlines()]
+        return sacct_allocations.allocations(lines)
 
     def _ask(
         self, what: str, argv: Sequence[str], env: Mapping[str, str | None] | None = None

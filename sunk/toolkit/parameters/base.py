@@ -8,7 +8,8 @@ well is decided in `sunk.toolkit.shape`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,10 +37,21 @@ _SECRET_NAME = re.compile(
     r"|CREDENTIALS?)$",
     re.IGNORECASE,
 )
+_IN_A_FILE = "write it to a file of mode 600 and let the program read that"
+_OPTION = re.compile(r"-{1,2}[A-Za-z][\w-]*|[A-Z][A-Z0-9_]*")
+"""What a value can be given to: an option, or a variable."""
 _SECRET_VALUE = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|sk-[\w-]{20,}"
     r"|AKIA[0-9A-Z]{16}|glpat-[\w-]{16,}|xox[bap]-[\w-]{16,}|nvapi-[\w-]{20,})"
 )
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether a text looks like a secret, or sets an option to one."""
+    name, _, value = text.partition("=")
+    option = name.lstrip("-").replace("-", "_")
+    named = bool(value) and not value.startswith("-") and _OPTION.fullmatch(name) is not None
+    return _SECRET_VALUE.search(text) is not None or (named and is_secret(option, value))
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -112,8 +124,33 @@ class JobParameters(BaseModel):
                     value="(not shown)",
                     limit="no secrets: scripts are stored by Slurm and readable by others",
                     source="lint rule S051",
-                    nearest="write it to a file of mode 600 and let the program read that",
+                    nearest=_IN_A_FILE,
                 )
+        for name in type(self).model_fields:
+            texts = () if name == "environment" else _texts(getattr(self, name))
+            if any(map(holds_secret, texts)):
+                yield Breach(
+                    field=to_camel(name),
+                    value="(not shown)",
+                    limit="no secrets: everybody on a node can read a program's arguments",
+                    source="proc(5), cmdline",
+                    nearest=_IN_A_FILE,
+                )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a parameter; a word after an option comes with it, as one setting."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inside in value.items():
+            for text in _texts(inside):
+                yield f"{key}={text}"
+    elif isinstance(value, (list, tuple)):
+        words = [one for one in value if isinstance(one, str)]
+        yield from (f"{before}={after}" for before, after in pairwise(words))
+        for inside in value:
+            yield from _texts(inside)
 
 
 class PlacedParameters(JobParameters):

@@ -57,11 +57,14 @@ def _nearest(error: Any) -> object | None:
     text = str(error["input"]).strip()
     if error["type"] != "string_pattern_mismatch":
         return None
+    # What is close: the same text is a time for one parameter and an amount of memory for another.
+    near = []
     if found := _MEMORY.fullmatch(text):
-        return f"{found['number']}{found['unit'].upper()}"
+        near.append(f"{found['number']}{found['unit'].upper()}")
     if found := _SPAN.fullmatch(text):
-        return _time(int(found["number"]), found["unit"].lower())
-    return None
+        near.append(_time(int(found["number"]), found["unit"].lower()))
+    pattern = context.get("pattern", "")
+    return next((one for one in near if re.match(pattern, one)), None)
 
 
 def _time(number: int, unit: str) -> str:

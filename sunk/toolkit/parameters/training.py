@@ -18,17 +18,35 @@ _WORLD = "world = TP·CP·PP·DP"
 
 
 class TrainingParameters(SavingParameters):
-    """What training with torchrun takes."""
+    """What training takes, whose ranks are started by torchrun or by srun."""
 
     program: list[str] = Field(
         min_length=1,
-        description="What torchrun starts: a script, or -m and a module; then its arguments.",
+        description="What the launcher starts: a script, or -m and a module; then its arguments.",
+    )
+    launcher: Literal["torchrun", "srun"] = Field(
+        "torchrun",
+        description="What starts the ranks: torchrun, one for each node, or srun, a task for each "
+        "rank, by the python3 on PATH.",
     )
     run_options: bool = Field(
         default=True,
         description="Give the program --run, --attempt and --save-flag; RUN, ATTEMPT and "
         "SAVE_FLAG are set in any case.",
     )
+
+    def breaches(self) -> Iterator[Breach]:
+        """Yield the rules that the parameters break among themselves."""
+        yield from super().breaches()
+        ranks, cpus = self.ranks_per_node, self.cpus_per_task
+        if self.launcher == "srun" and cpus is not None and cpus < ranks:
+            yield Breach(
+                field="cpusPerTask",
+                value=cpus,
+                limit=f"at least one for each of {ranks} ranks of a node",
+                source="launcher: srun starts each rank as a task",
+                nearest=ranks,
+            )
 
 
 class DdpParameters(TrainingParameters):
@@ -38,7 +56,7 @@ class DdpParameters(TrainingParameters):
     program: list[str] = Field(
         default_factory=lambda: ["-m", "sunk_jobs.train_ddp", *_STEPS],
         min_length=1,
-        description="What torchrun starts: a script, or -m and a module; then its arguments.",
+        description="What the launcher starts: a script, or -m and a module; then its arguments.",
     )
 
 
@@ -49,7 +67,7 @@ class Fsdp2Parameters(TrainingParameters):
     program: list[str] = Field(
         default_factory=lambda: ["-m", "sunk_jobs.train_fsdp2", *_STEPS],
         min_length=1,
-        description="What torchrun starts: a script, or -m and a module; then its arguments.",
+        description="What the launcher starts: a script, or -m and a module; then its arguments.",
     )
 
 
@@ -60,7 +78,7 @@ class SingletonChainParameters(TrainingParameters):
     program: list[str] = Field(
         default_factory=lambda: ["-m", "sunk_jobs.train_fsdp2", *_STEPS],
         min_length=1,
-        description="What torchrun starts: a script, or -m and a module; then its arguments.",
+        description="What the launcher starts: a script, or -m and a module; then its arguments.",
     )
     requeue: Literal[False] = Field(
         default=False, description="A link is never requeued: the next one goes on."
@@ -75,7 +93,7 @@ class DeepSpeedParameters(TrainingParameters):
     program: list[str] = Field(
         default_factory=lambda: ["train.py"],
         min_length=1,
-        description="What torchrun starts, with --deepspeed_config deepspeed.json behind it.",
+        description="What the launcher starts, with --deepspeed_config deepspeed.json behind it.",
     )
     run_options: bool = Field(
         default=False,
@@ -128,7 +146,7 @@ class MegatronParameters(TrainingParameters):
     program: list[str] = Field(
         default_factory=lambda: ["pretrain_gpt.py"],
         min_length=1,
-        description="What torchrun starts, then its arguments beside those of the layout.",
+        description="What the launcher starts, then its arguments beside those of the layout.",
     )
     run_options: bool = Field(
         default=False,

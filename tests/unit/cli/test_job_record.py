@@ -5,13 +5,25 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from sunk.cli import app, exits
+from sunk.model.profile import TopologyPlugin
+from sunk.render.profile import dump_profile
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.origin import origin_of
 from sunk.toolkit.run_difference import differences
 from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
+from sunk.wiring import login
+from sunk_jobs.rank_map import dump_map, plan_map
+from tests.support.job_cases import profile_of
 
+TOPOLOGY = """\
+SwitchName=spine Level=1 Nodes=w-[1-4] Switches=leaf[1-2]
+SwitchName=leaf1 Level=0 Nodes=w-[1-2]
+SwitchName=leaf2 Level=0 Nodes=w-[3-4]
+"""
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -80,8 +92,9 @@ def test_records_of_older_versions_are_compared_by_what_they_have():
 
 def test_replay_gives_the_same_script_and_says_so(tmp_path, capsys):
     folder = run(tmp_path, "nodes=2")
-    code, out, err = said(capsys, "replay", folder)
-    assert (code, err) == (exits.OK, "the same script\n")
+    code, out, err = said(capsys, "replay", folder, "--dry-run")
+    assert code == exits.OK
+    assert err.splitlines()[-1] == "the same script"
     assert out == (Path(folder) / "job.sbatch").read_text()
 
 
@@ -89,7 +102,7 @@ def test_replay_shows_how_the_script_differs_now(tmp_path, capsys):
     folder = run(tmp_path)
     script = Path(folder) / "job.sbatch"
     script.write_text(script.read_text() + "echo by hand\n")
-    code, _, err = said(capsys, "replay", folder)
+    code, _, err = said(capsys, "replay", folder, "--dry-run")
     assert code == exits.FAILED_CHECK
     assert "-echo by hand" in err
 
@@ -98,3 +111,184 @@ def test_run_without_a_record_is_said(tmp_path, capsys):
     code, _, err = said(capsys, "record", str(tmp_path))
     assert code == exits.USAGE
     assert "there is none that can be read" in err
+
+
+# --- what a run met
+
+
+def met(folder: str, nodes: list[str], kind: str = "infiniband", attempt: int = 0) -> str:
+    """Let an attempt of a run leave what the batch script and each node write."""
+    record = Path(folder, "record")
+    record.mkdir(exist_ok=True)
+    (record / f"topology.{attempt}").write_text(TOPOLOGY)
+    (record / f"map.{attempt}").write_text(dump_map(plan_map((), nodes, 8)))
+    for node in nodes:
+        found = {
+            **{"schema": "sunk.dev/fabric_env/v1", "node": node, "host": node, "kind": kind},
+            "settings": [{"name": "NCCL_IB_HCA", "value": "=mlx5_0:1", "why": "its rails"}],
+        }
+        (record / f"fabric.{attempt}.{node}.json").write_text(json.dumps(found))
+    return folder
+
+
+def test_record_has_topology_ranks_and_fabric_of_the_last_attempt(tmp_path, capsys):
+    folder = met(run(tmp_path), ["w-1"], "tcp")
+    met(folder, ["w-2", "w-3"], attempt=1)
+    found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+    assert len(found["topology"].pop("sha256")) == 64
+    fabric = {"kind": "infiniband", "settings": {"NCCL_IB_HCA": "=mlx5_0:1"}}
+    assert found == {
+        "attempt": 1,
+        "topology": {"nodes": {"0": "spine/leaf1", "1": "spine/leaf2"}},
+        "ranks": {
+            "0": {"node": "w-2", "first": 0, "ranks": 8},
+            "1": {"node": "w-3", "first": 8, "ranks": 8},
+        },
+        "fabric": {"0": fabric, "1": fabric},
+    }
+
+
+def test_another_fabric_is_named_before_another_leaf_and_that_before_other_nodes(tmp_path, capsys):
+    first = met(run(tmp_path), ["w-1", "w-2"])
+    second = met(run(tmp_path), ["w-1", "w-3"], "roce")
+    code, out, _ = said(capsys, "diff", first, second, "--output", "json")
+    assert code == exits.FAILED_CHECK
+    assert [(one["key"], one["first"], one["second"]) for one in json.loads(out)] == [
+        ("realised.fabric.0.kind", "infiniband", "roce"),
+        ("realised.fabric.1.kind", "infiniband", "roce"),
+        ("realised.topology.nodes.1", "spine/leaf1", "spine/leaf2"),
+        ("realised.ranks.1.node", "w-2", "w-3"),
+    ]
+
+
+def test_evidence_that_cannot_be_read_is_left_out(tmp_path, capsys):
+    folder = met(run(tmp_path), ["w-1"])
+    for file in Path(folder, "record").iterdir():
+        file.write_bytes(b"\xff{")
+    code, out, _ = said(capsys, "record", folder, "--output", "json")
+    assert (code, "realised" in json.loads(out)) == (exits.OK, False)
+
+
+# --- submitted again
+
+
+class Slurm:
+    def __init__(self) -> None:
+        self.submitted: list[Path] = []
+
+    def submit(self, script: Path, _folder: Path) -> int:
+        self.submitted.append(script)
+        return 18
+
+
+@pytest.fixture
+def slurm(monkeypatch) -> Slurm:
+    """Slurm, and an environment that holds nothing but what a test says."""
+    one = Slurm()
+    monkeypatch.setattr(login, "slurm_commands", lambda: one)
+    monkeypatch.setattr(login, "cluster_name", lambda: "lab")
+    monkeypatch.setattr("os.environ", {"PATH": "/usr/bin:/bin"})
+    return one
+
+
+def submitted(root: Path, *assign: str) -> str:
+    (root / "code").mkdir(exist_ok=True)
+    return run_from(root / "code", root, *assign)
+
+
+def run_from(code: Path, root: Path, *assign: str) -> str:
+    made = read_job("hello", assign)
+    origin = origin_of(code, {"PATH": "/usr/bin:/bin"})
+    return str(make_run(root / "runs", *made, render_job(*made), NOW, origin).folder)
+
+
+def replay(capsys, root: Path, *words: str):
+    return said(capsys, "replay", *words, "--run-dir", str(root / "again"), "--output", "json")
+
+
+def test_replay_submits_the_same_script_in_a_folder_of_its_own(slurm, tmp_path, capsys):
+    folder = submitted(tmp_path, "nodes=2")
+    code, out, err = replay(capsys, tmp_path, folder)
+    assert (code, err) == (exits.OK, "")
+    again = Path(json.loads(out)["folder"])
+    assert slurm.submitted == [again / "job.sbatch"]
+    assert (again / "job.sbatch").read_bytes() == Path(folder, "job.sbatch").read_bytes()
+    record = json.loads((again / "record.json").read_text())
+    assert (record["job_id"], record["replay_of"]) == (18, folder)
+    assert said(capsys, "diff", folder, str(again))[0] == exits.OK
+
+
+def test_dry_replay_submits_nothing_and_makes_nothing(slurm, tmp_path, capsys):
+    assert replay(capsys, tmp_path, submitted(tmp_path), "--dry-run")[0] == exits.OK
+    assert (slurm.submitted, (tmp_path / "again").exists()) == ([], False)
+
+
+def gone(_folder: Path, code: Path, _monkeypatch) -> None:
+    code.rmdir()
+
+
+def repository(_folder: Path, code: Path, _monkeypatch) -> None:
+    subprocess.run(["git", "-C", code, "init", "-q"], check=True)
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", "-C", code, *who, "commit", "-q", "--allow-empty", "-mx"], check=True)
+
+
+def variable(_folder: Path, _code: Path, monkeypatch) -> None:
+    monkeypatch.setattr("os.environ", {"PATH": "/usr/bin:/bin", "NCCL_ALGO": "Tree"})
+
+
+def template(folder: Path, _code: Path, _monkeypatch) -> None:
+    edit(folder, template="goodbye")
+
+
+def cluster(folder: Path, _code: Path, _monkeypatch) -> None:
+    edit(folder, cluster="lab")
+
+
+def release(folder: Path, _code: Path, _monkeypatch) -> None:
+    edit(folder, script_sha256="0")
+
+
+def edit(folder: Path, **changes: str) -> None:
+    file = folder / "record.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (gone, "origin.folder was"),
+        (repository, "origin.git was None and is {'commit': "),
+        (variable, "origin.environment.NCCL_ALGO was not there and is 'Tree' now"),
+        (template, "goodbye"),
+        (cluster, "cluster was 'lab' and is None now"),
+        (release, "script_sha256 was '0'"),
+    ],
+)
+def test_replay_of_what_is_gone_or_changed_is_refused_and_names_it(
+    slurm, tmp_path, capsys, monkeypatch, change, named
+):
+    folder = submitted(tmp_path)
+    change(Path(folder), tmp_path / "code", monkeypatch)
+    code, _, err = replay(capsys, tmp_path, folder)
+    assert code == exits.USAGE
+    assert named in err
+    assert (slurm.submitted, (tmp_path / "again").exists()) == ([], False)
+
+
+def test_what_may_differ_is_said_by_its_key(slurm, tmp_path, capsys, monkeypatch):
+    folder = submitted(tmp_path)
+    variable(Path(folder), tmp_path, monkeypatch)
+    assert replay(capsys, tmp_path, folder, "--accept", "origin.environment")[0] == exits.OK
+    assert len(slurm.submitted) == 1
+
+
+def test_replay_with_the_profile_of_the_run_is_the_run(slurm, tmp_path, capsys):
+    profile = tmp_path / "profile.yaml"
+    cluster_profile = profile_of(TopologyPlugin.TREE)
+    profile.write_text(dump_profile("lab", cluster_profile))
+    made = read_job("hello", ())
+    job = render_job(*made, cluster_profile)
+    folder = make_run(tmp_path / "runs", *made, job, NOW).folder
+    assert replay(capsys, tmp_path, str(folder), "--profile", str(profile))[0] == exits.OK
+    assert json.loads((slurm.submitted[0].parent / "record.json").read_text())["cluster"] == "lab"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sunk.cli import app, exits
+from sunk.toolkit import node_probe
 from sunk.wiring import login
 from tests.support.recorded_texts import recorded
 
@@ -64,3 +65,52 @@ def test_folder_without_what_is_needed_is_a_usage_error(tmp_path, capsys):
     assert app.run(["profile", "detect", "--from", str(tmp_path / "none")]) == exits.USAGE
     assert app.run(["profile", "detect", "--from", str(tmp_path)]) == exits.USAGE
     assert "config.txt: No such file" in capsys.readouterr().err
+
+
+FACTS = {
+    **{"schema": "sunk.dev/node_facts/v1", "node": "w-0", "cpus": 2, "gpus": 8},
+    **{"fabric": "infiniband", "adapters": ["mlx5_0", "mlx5_1"], "rates_gbps": [400.0, 400.0]},
+    **{"containers": ["pyxis"], "warnings": ["memory cannot be locked"]},
+}
+
+
+def test_probe_fills_in_what_a_node_has_and_says_whose_word_it_is(capsys, monkeypatch):
+    monkeypatch.setattr(login, "slurm_texts", Texts)
+    monkeypatch.setattr(node_probe, "probe", lambda *_words: FACTS)
+    assert app.run(["profile", "detect", "--probe", "--output", "json"]) == exits.OK
+    said = capsys.readouterr()
+    spec = json.loads(said.out)["spec"]
+    assert spec["containers"] == ["pyxis"]
+    assert spec["fabric"] | {"leafNodes": 0} == {
+        "kind": "infiniband",
+        "adapters": ["mlx5_0", "mlx5_1"],
+        "networkGbPerS": 12.5,
+        "leafNodes": 0,
+    }
+    assert not {"containers", "fabric.kind", "fabric.adapters"} & set(spec["unknown"])
+    assert {"fabric.sharp", "modules", "mounts", "prices"} <= set(spec["unknown"])
+    assert said.err.splitlines() == [
+        "w-0: 2 CPUs, 8 GPUs, infiniband, pyxis; taken for all nodes",
+        "w-0: memory cannot be locked",
+    ]
+
+
+def test_node_that_has_less_than_slurm_gives_out_is_named(capsys, monkeypatch):
+    monkeypatch.setattr(login, "slurm_texts", Texts)
+    less = FACTS | {"cpus": 1, "gpus": 0, "warnings": [], "node": "w1"}
+    monkeypatch.setattr(node_probe, "probe", lambda *_words: less)
+    assert app.run(["profile", "detect", "--probe"]) == exits.OK
+    said = capsys.readouterr()
+    assert "w1: it has 1 CPUs, and Slurm gives out 4" in said.err.splitlines()
+    assert "fabric.networkGbPerS: 'a job on a node" in said.out
+
+
+def test_profile_is_detected_without_a_job_unless_one_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setattr(login, "slurm_texts", Texts)
+    monkeypatch.setattr(login, "slurm_commands", pytest.fail)
+    assert app.run(["profile", "detect"]) == exits.OK
+
+
+def test_saved_texts_and_a_probe_are_one_too_many(saved, capsys):
+    assert app.run(["profile", "detect", "--from", str(saved), "--probe"]) == exits.USAGE
+    assert "give one of them" in capsys.readouterr().err

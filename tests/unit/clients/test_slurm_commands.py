@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sunk.clients.process import Completed
 from sunk.clients.slurm.commands import SlurmCommands, job_from_sacct, parse_state
 from sunk.errors import NotFound, Rejected, Unauthorized, UnexpectedReply, Unreachable
+from sunk.model.accounting import Allocation
 from sunk.model.slurm import JobId, JobState
 
 ID = JobId(7)
@@ -225,8 +226,29 @@ def test_cancel_names_the_job_or_the_element(element, name):
     assert [argv for argv, _ in answers.calls] == [("scancel", name)]
 
 
-def test_runs_of_a_job_are_the_records_of_that_job_alone_in_order():
-    out = "17\x1fPREEMPTED\n170\x1fFAILED\n17\x1fCANCELLED by 1001\nnoise\n"
-    answers = Answers(sacct=(0, out, ""))
-    assert SlurmCommands(answers).runs(JobId(17)) == ("PREEMPTED", "CANCELLED by 1001")
-    assert "--duplicates" in answers.calls[0][0]
+def test_allocations_are_each_run_of_each_job_in_order_with_what_it_was_given():
+    tres = "billing=8,cpu=4,gres/gpu=8,mem=1G,node=2"
+    lines = [
+        ["17", "CANCELLED by 1001", "300", "Unknown", "400", ""],
+        ["17", "PREEMPTED", "100", "110", "290", tres],
+        ["170", "RUNNING", "100", "110", "Unknown", tres],
+        ["noise"],
+    ]
+    answers = Answers(sacct=(0, "".join(S.join(one) + "\n" for one in lines), ""))
+    found = SlurmCommands(answers).allocations([JobId(170), ID, JobId(17)])
+    given = {"nodes": 2, "billing": 8}
+    preempted = {"submit_time": 100, "start_time": 110, "end_time": 290, **given}
+    assert found == {
+        17: (
+            Allocation(job_id=JobId(17), state="PREEMPTED", **preempted),
+            Allocation(job_id=JobId(17), state="CANCELLED by 1001", submit_time=300, end_time=400),
+        ),
+        170: (
+            Allocation(
+                job_id=JobId(170), state="RUNNING", submit_time=100, start_time=110, **given
+            ),
+        ),
+    }
+    (argv, env) = answers.calls[0]
+    assert ("--duplicates" in argv, "--jobs=7,17,170" in argv) == (True, True)
+    assert env == {"SLURM_TIME_FORMAT": "%s"}

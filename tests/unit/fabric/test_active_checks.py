@@ -169,6 +169,13 @@ def test_cut_host_blocks_the_question_of_its_rate(tmp_path):
     assert said(findings, "UNKNOWN", "WARN") == []
 
 
+def test_two_hosts_alone_are_not_said_to_reach_others(tmp_path):
+    findings = folder(tmp_path, made_plan(2), cut={"h1"}).findings()
+    (one,) = [each for each in findings if each.verdict == "FAIL"]
+    assert one.subject.startswith("pair/h0/h1")
+    assert one.found == "h0 to h1 and h1 to h0: nothing gets through"
+
+
 def test_loss_smaller_than_the_effect_is_a_warning(tmp_path):
     findings = folder(tmp_path, sends={"h3": 0.85}).findings()
     assert said(findings, *BAD) == [("pair.host.rate", "node/h3")]

@@ -18,11 +18,12 @@ from sunk.assess.judge import NOT_IMPLEMENTED, judge
 from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric import folder as folders
-from sunk_fabric import service
 from sunk_fabric.catalogue.all import BY_ID, CHECKS
+from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
 from tests.support.examples import examples
+from tests.support.fabric_checks import every
 from tests.support.fabric_texts import FOLDER, fixtures
 from tests.support.simulated_fabric import Place, eight_rail
 
@@ -30,25 +31,6 @@ IBSTAT = (FOLDER / "ibstat" / "two-adapters.txt").read_bytes()
 HEALTHY_IBSTAT = (
     IBSTAT.replace(b"Down", b"Active").replace(b"Polling", b"LinkUp").replace(b"40 (FDR10)", b"400")
 )
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Write files, judge them, return (verdict, subject, found) of one check."""
-
-    def judged(name, files, expected=None, intended=None):
-        findings = every(tmp_path, files, expected, intended, [name])
-        return [(one.verdict, one.subject, one.found) for one in findings if one.check == name]
-
-    return judged
-
-
-def every(folder: Path, files, expected=None, intended=None, only=()):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    return service.check(folder, expected, intended, only)
 
 
 def text(format_name, name):
@@ -69,17 +51,28 @@ def test_ids_are_stable_words_and_every_check_says_all_there_is():
 
 
 def test_no_check_claims_a_proof_that_no_fixture_gives():
-    """Recorded is what needs no RDMA; all else is simulated."""
+    """Recorded is what needs no RDMA hardware, soft-RoCE's too; all else is simulated."""
     claimed = {one.id for one in CHECKS if one.proof is not Proof.DOCUMENTED}
     recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
-    assert recorded == {"collection", "ip_link", "proc_limits"}
+    assert recorded == {
+        *("collection", "ibstat", "ibv_devinfo", "ip_link", "iperf3", "perftest"),
+        *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
+    }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
-        *("evidence.hosts", "host.limits.memlock"),
+        *("evidence.hosts", "host.limits.memlock", "host.modules"),
+        *("rdma.device.present", "rdma.mtu.active", "rdma.netns"),
+        *("rdma.pair.bandwidth", "rdma.pair.latency"),
+        *("rdma.port.rate", "rdma.port.state", "rdma.port.uniform"),
+        *("roce.gid.v2", "roce.mtu.path"),
     }
     assert claimed <= set(JUDGES)
     assert {one.partition(".")[0] for one in claimed} == {
-        *("evidence", "host", "ib", "pair", "sharp"),
+        *("evidence", "host", "ib", "pair", "rdma", "roce", "sharp"),
     }
+
+
+def test_every_check_has_a_judge_or_a_reason_why_not():
+    assert set(WHY) == set(BY_ID) - set(JUDGES)
 
 
 def test_check_without_a_judge_is_never_pass(tmp_path):
@@ -191,12 +184,12 @@ def test_bundle_is_read_by_the_commands_of_its_manifest(tmp_path):
         for command, content in (
             (("/usr/sbin/ibstat",), HEALTHY_IBSTAT),
             (("ip", "-d", "-j", "link"), text("ip_link", "namespace")),
-            (("uname", "-r"), b"6.1\n"),
+            (("nproc", "--all"), b"6.1\n"),
         )
     ]
     found = every(tmp_path, pack(kept), only=["evidence.known", "rdma.port.state"])
     assert [(one.check, one.verdict, one.subject) for one in found] == [
-        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (uname -r)"),
+        ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (nproc --all)"),
         ("rdma.device.present", Verdict.PASS, "node/gpu001"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_1/1"),
@@ -708,6 +701,49 @@ def test_mtu_below_the_declared_fails_on_ethernet_and_warns_on_infiniband(check)
     assert [one[0] for one in check("rdma.mtu.active", files)] == [Verdict.WARN]
 
 
+def test_small_device_mtu_is_one_red_line(tmp_path):
+    devices = json.loads(text("ip_link", "igb"))
+    for one in devices:
+        one["mtu"] = 1500
+    small = text("ibv_devinfo", "soft-roce").replace(
+        b"active_mtu:\t\t4096 (5)", b"active_mtu:\t\t1024 (3)"
+    )
+    files = {
+        "n1/ibv_devinfo.txt": small,
+        "n1/ip_link.json": devices,
+        "n1/rdma_link.json": text("rdma_link", "soft-roce"),
+        "n1/ibstat.txt": text("ibstat", "soft-roce"),
+    }
+    found = every(tmp_path, files, only=["rdma.mtu", "roce.mtu"])
+    red = [(one.check, one.subject) for one in found if one.verdict is Verdict.FAIL]
+    assert red == [("roce.mtu.path", "node/n1/rxe0/1")]
+
+
+@pytest.mark.parametrize(("there", "verdict"), [(2, Verdict.PASS), (0, Verdict.FAIL)])
+def test_functions_are_counted_on_the_host_too(there, verdict, check):
+    functions = ["0000:9c:00.1", "0000:9c:00.2"]
+    listed = [{"vfID": at, "pciAddress": one} for at, one in enumerate(functions)]
+    wanted = {"pciAddress": "0000:9c:00.0", "numVfs": 2}
+    state = {
+        "kind": "SriovNetworkNodeState",
+        "metadata": {"name": "gpu001"},
+        "spec": {"interfaces": [wanted]},
+        "status": {
+            "syncStatus": "Succeeded",
+            "interfaces": [{**wanted, "totalvfs": 8, "Vfs": listed}],
+        },
+    }
+    card = {"address": "0000:9c:00.0", "total_vfs": 8, "vfs": functions[:there]}
+    files = {"sriov_state.json": state, "gpu001/sysfs_rdma.json": {"cards": [card]}}
+    assert check("sriov.vf.count", files) == [
+        (
+            verdict,
+            "node/gpu001/0000:9c:00.0",
+            f"2 asked for, 2 there, 2 listed, {there} on the host",
+        )
+    ]
+
+
 def roce_files():
     return {
         "gpu001/ibv_devinfo.txt": text("ibv_devinfo", "roce"),
@@ -757,7 +793,8 @@ def test_node_states_are_judged_function_by_function(tmp_path):
         {"sriov_state.json": text("sriov_state", "list")},
         only=["sriov.vf", "sriov.state"],
     )
-    got = {(one.check, one.subject): one.verdict for one in found if one.check in JUDGES}
+    by_state = {"sriov.state.sync", "sriov.vf.count", "sriov.vf.mtu", "sriov.vf.total"}
+    got = {(one.check, one.subject): one.verdict for one in found if one.check in by_state}
     card = "node/gpu001/0000:9c:00.0"
     assert got == {
         ("sriov.state.sync", "node/gpu001"): Verdict.PASS,

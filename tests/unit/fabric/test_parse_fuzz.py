@@ -5,21 +5,30 @@ Each example tries ten damaged texts, so a night tries more than a million.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunk_fabric.parse import formats
+import sunk_fabric.parse
+from sunk_fabric.parse import formats, link_list
 from sunk_fabric.parse.text import LINE_LIMIT, Parsed
-from tests.support.examples import examples
+from tests.support.examples import PROFILES, examples
 from tests.support.fabric_texts import fixtures
 
-SOURCES = {
-    name: [one.content for one in fixtures() if one.format == name] or [b"{}\n"]
-    for name in formats.BY_NAME
+PARSERS = {
+    one.name: module.parse
+    for one in pkgutil.iter_modules(sunk_fabric.parse.__path__)
+    if hasattr(module := importlib.import_module(f"sunk_fabric.parse.{one.name}"), "parse")
 }
+"""Every module that parses, whether a folder of texts may hold its format or not."""
+PLAN = ",".join((*link_list.NEEDED, *link_list.OPTIONAL)) + "\nleaf1,1,gpu001 mlx5_0,1,4x,NDR\n"
+SOURCES = {
+    name: [one.content for one in fixtures() if one.format == name] or [b"{}\n"] for name in PARSERS
+} | {"link_list": [PLAN.encode()]}
 EACH = 10
 HOSTILE = (
     b"\x1b[31mred\x1b]0;title\x07",
@@ -37,6 +46,17 @@ HOSTILE = (
     "\u2028\u0085\u202e".encode(),
     b"1,5e3 1.234,56",
 )
+
+
+EXAMPLES = 60
+
+
+def test_every_parser_is_fuzzed_and_a_night_tries_a_million_texts():
+    """The tests below run over all of them, so a new one cannot be left out."""
+    assert set(formats.BY_NAME) == set(PARSERS) - {"link_list"}
+    assert all(formats.BY_NAME[name].parse is PARSERS[name] for name in formats.BY_NAME)
+    assert set(SOURCES) == set(PARSERS)
+    assert len(SOURCES) * EXAMPLES * EACH * PROFILES["nightly"] >= 1_000_000
 
 
 def damaged(rng: random.Random, text: bytes) -> bytes:
@@ -67,7 +87,7 @@ def damaged(rng: random.Random, text: bytes) -> bytes:
 
 
 def must_be_handled(name: str, text: bytes) -> Parsed:
-    parsed = formats.BY_NAME[name].parse(text)
+    parsed = PARSERS[name](text)
     assert parsed.unknown >= len(parsed.quoted)
     for words in (parsed.trouble, *parsed.quoted, *parsed.damage):
         assert words.isprintable()
@@ -76,16 +96,16 @@ def must_be_handled(name: str, text: bytes) -> Parsed:
     return parsed
 
 
-@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+@pytest.mark.parametrize("name", sorted(PARSERS))
 @given(seed=st.integers(0, 2**63))
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(EXAMPLES))
 def test_damaged_text_never_breaks_a_parser(name, seed):
     rng = random.Random(seed)
     for _ in range(EACH):
         must_be_handled(name, damaged(rng, rng.choice(SOURCES[name])))
 
 
-@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+@pytest.mark.parametrize("name", sorted(PARSERS))
 @given(text=st.binary(max_size=300))
 @settings(max_examples=examples(20))
 def test_arbitrary_bytes_are_never_sound(name, text):
@@ -105,7 +125,7 @@ def test_hostile_node_description_is_shown_harmlessly(text):
     assert not long or not parsed.sound
 
 
-@pytest.mark.parametrize("name", sorted(formats.BY_NAME))
+@pytest.mark.parametrize("name", sorted(PARSERS))
 def test_repeated_hostile_line_is_read_in_linear_time(name):
     """A pattern that backtracks would hang here until the test's time limit ends it."""
     for text in SOURCES[name]:

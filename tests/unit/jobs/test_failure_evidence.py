@@ -31,6 +31,7 @@ EXPECTED = {
     "hang": ("hang", "requeue", 3),
     "hang_of_nobody": ("hang", "requeue", None),
     "clocks": ("other", "requeue", 1),
+    "rolled_back": ("loss not finite, back to an earlier checkpoint", "requeue", 0),
     "silent": ("other", "requeue", None),
 }
 

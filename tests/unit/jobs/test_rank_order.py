@@ -51,6 +51,14 @@ def test_plan_asks_slurm_and_writes_map_and_hostfile(tmp_path):
     ] * 2
 
 
+def test_plan_keeps_the_topology_that_it_is_by(tmp_path):
+    (tmp_path / "said").write_text(TREE.replace("\\n", "\n"))
+    words = ("--topology", "said", "--keep-topology", "kept", "--nodes", "w-1")
+    done = run("plan", "--ranks-per-node", "1", "--map", "m", *words, folder=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "kept").read_bytes() == (tmp_path / "said").read_bytes()
+
+
 def test_job_of_a_hundred_thousand_nodes_is_planned(tmp_path):
     (tmp_path / "topology").write_text("SwitchName=a Nodes=w-[0-99999]\n")
     words = ("--ranks-per-node", "1", "--map", "m.json", "--topology", "topology")

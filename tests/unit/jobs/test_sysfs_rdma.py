@@ -6,7 +6,14 @@ import pytest
 
 from sunk_fabric.parse import sysfs_rdma as parser
 from sunk_jobs import sysfs_rdma
-from sunk_jobs.sysfs_rdma import GidEntry, PciFunction, RdmaDevice, RdmaPort, Snapshot
+from sunk_jobs.sysfs_rdma import (
+    GidEntry,
+    PciFunction,
+    RdmaDevice,
+    RdmaPort,
+    Snapshot,
+    SriovCard,
+)
 
 BRIDGE = "devices/pci0000:97/0000:97:01.0"
 
@@ -87,6 +94,22 @@ WHOLE = Snapshot(
 
 def test_whole_tree_is_read_with_every_bridge_above_the_device(host):
     assert sysfs_rdma.read(host) == WHOLE
+
+
+def test_network_cards_with_virtual_functions_are_read_without_an_rdma_device(tmp_path):
+    bus = "bus/pci/devices"
+    for address, kind in (("0000:01:00.0", "0x020000"), ("0000:02:00.0", "0x010802")):
+        write(tmp_path, f"{bus}/{address}/class", f"{kind}\n")
+        write(tmp_path, f"{bus}/{address}/sriov_totalvfs", "7\n")
+        write(tmp_path, f"{bus}/{address}/sriov_numvfs", "1\n")
+    write(tmp_path, f"{bus}/0000:01:10.0/class", "0x020000\n")
+    (tmp_path / bus / "0000:01:00.0/virtfn0").symlink_to(tmp_path / bus / "0000:01:10.0")
+    (tmp_path / bus / "0000:01:00.0/net/eth1").mkdir(parents=True)
+    found = sysfs_rdma.read(tmp_path)
+    assert found.cards == [
+        SriovCard("0000:01:00.0", netdevs=["eth1"], total_vfs=7, num_vfs=1, vfs=["0000:01:10.0"])
+    ]
+    assert parser.parse(sysfs_rdma.as_json(found).encode()).value == found
 
 
 def test_program_prints_what_the_parser_reads(host, capsys):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sunk_jobs import triage
+from sunk_jobs.advice import drain_command, leaf_of
 from sunk_jobs.triage import (
     BUDGETS,
     RESTARTS_WITHOUT_PROGRESS,
@@ -19,8 +22,10 @@ from sunk_jobs.triage import (
     decide,
     entry,
     read_ledger,
+    recommended,
     verdict_line,
 )
+from tests.support.failed_runs import SCENES, FailedRun
 
 
 def attempt(number: int, status: int, step: int | None, action=Action.REQUEUE) -> Attempt:
@@ -122,3 +127,111 @@ def test_program_prints_the_line_and_notes_the_attempt(tmp_path, capsys):
         (1, 20, Action.REQUEUE),
         (2, 20, Action.STOP),
     ]
+
+
+# --- leaves, and what an operator is told
+
+LEAVES = """\
+SwitchName=spine Level=1 Nodes=w-[1-6] Switches=leaf[1-2]
+SwitchName=leaf1 Level=0 Nodes=w-[1-3]
+SwitchName=leaf2 Level=0 Nodes=w-[4-6]
+"""
+
+
+def hit(number: int, node: str, kind: Class = Class.FABRIC) -> Attempt:
+    return Attempt(
+        number=number,
+        status=1,
+        kind=kind,
+        action=Action.SUCCESSOR,
+        step=number,
+        node=node,
+        exclude=(node,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("history", "exclude"),
+    [
+        ((), ("w-1",)),
+        ((hit(0, "w-3"),), ("w-1", "w-2", "w-3")),
+        ((hit(0, "w-4"),), ("w-1", "w-4")),
+        ((hit(0, "w-1"),), ("w-1",)),
+        ((hit(0, "w-3", Class.GPU),), ("w-1", "w-3")),
+        ((hit(0, "w-5"), hit(1, "w-2")), ("w-1", "w-2", "w-3", "w-5")),
+    ],
+)
+def test_leaf_is_kept_off_when_the_fabric_failed_on_two_of_its_nodes(history, exclude):
+    decision = decide(Class.FABRIC, history, 9, "w-1", leaf_of(LEAVES, "w-1"))
+    assert (decision.action, decision.exclude) == (Action.SUCCESSOR, exclude)
+    assert ("several nodes of leaf1" in decision.reason) == (len(exclude) >= 3)
+
+
+def test_leaf_of_a_node_is_the_smallest_place_that_holds_it():
+    assert leaf_of(LEAVES, "w-5") == ("leaf2", ("w-4", "w-5", "w-6"))
+    blocks = "BlockName=b1 Nodes=w-[1-2] BlockSize=2\nBlockName=b2 Nodes=w-[3-4]\n"
+    assert leaf_of(blocks, "w-2") == ("b1", ("w-1", "w-2"))
+    assert leaf_of(LEAVES, "x") == leaf_of("no topology", "w-1") == ("", ())
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        "SwitchName=only Nodes=w-[1-9]\n",
+        "SwitchName=a Nodes=w-[1-100000]\nSwitchName=b Nodes=x-1\n",
+    ],
+)
+def test_leaf_that_leaves_no_nodes_or_is_no_leaf_is_not_kept_off(topology):
+    assert leaf_of(topology, "w-1") == ("", ())
+
+
+def test_leaf_comes_from_the_topology_that_the_attempt_kept(tmp_path, capsys):
+    run = FailedRun(tmp_path / "run")
+    SCENES["fabric"](run)
+    run.commit(20)
+    (run.folder / "record" / "topology.1").write_text(
+        "SwitchName=s Nodes=w-[0-3]\nSwitchName=t Nodes=x\n"
+    )
+    line = entry(0, 1, Decision(Class.FABRIC, Action.SUCCESSOR, "", ("w-3",)), 1) | {"node": "w-3"}
+    (run.folder / "record" / "ledger.jsonl").write_text(json.dumps(line) + "\n")
+    for file in (run.folder / "logs").iterdir():
+        file.rename(file.with_name(re.sub(r"\.0\.(log|json)", r".1.\1", file.name)))
+    triage.main(["--run", str(run.folder), "--attempt", "1", "--rc", "1"])
+    assert capsys.readouterr().out == "exclude=w-0,w-1,w-2,w-3\n"
+
+
+def test_node_with_a_broken_gpu_is_recommended_for_a_drain(tmp_path, capsys):
+    run = FailedRun(tmp_path / "run")
+    SCENES["gpu"](run)
+    triage.main(["--run", str(run.folder), "--attempt", "0", "--rc", "1"])
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if "operator" in line)
+    command = said.partition("run: ")[2]
+    assert command == (
+        "scontrol update NodeName=w-1 State=DRAIN "
+        "Reason='sunk: NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus.'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "history", "drained"),
+    [
+        (Class.GPU, (), True),
+        (Class.FABRIC, (), False),
+        (Class.HANG, (), False),
+        (Class.HANG, (hit(0, "w-1", Class.HANG),), True),
+        (Class.HANG, (hit(0, "w-2", Class.HANG),), False),
+        (Class.OTHER, (hit(0, "w-1", Class.OTHER),), False),
+    ],
+)
+def test_only_what_is_the_nodes_own_is_recommended_for_a_drain(kind, history, drained):
+    assert bool(recommended(kind, "w-1", "x", history)) is drained
+
+
+@given(words=st.text(max_size=300))
+def test_words_of_a_failure_stay_one_argument_of_one_command(words):
+    command = drain_command("w-1", words)
+    assert "\n" not in command
+    *start, reason = shlex.split(command)
+    assert start == ["scontrol", "update", "NodeName=w-1", "State=DRAIN"]
+    assert reason.startswith("Reason=sunk:")
+    assert len(command) < 180

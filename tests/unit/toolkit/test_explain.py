@@ -9,6 +9,7 @@ import pytest
 
 from sunk.cli import app, exits
 from sunk.errors import Unreachable
+from sunk.model.accounting import Allocation
 from sunk.model.slurm import Job, JobId, JobState
 from sunk.wiring import login
 from sunk_jobs import triage
@@ -71,8 +72,8 @@ def test_attempt_without_a_verdict_is_read_from_its_logs_and_changes_nothing(run
 
 
 class Lost:
-    def runs(self, job_id):
-        return ()
+    def allocations(self, job_ids):
+        return {}
 
     def job(self, job_id):
         return Job(job_id=job_id, state=JobState.NODE_FAIL, nodes=f"gpu-[{HUGE}]")
@@ -93,10 +94,12 @@ def test_hostlist_of_a_hundred_thousand_nodes_is_cut(run, capsys, monkeypatch):
 class Restarted:
     """Two jobs, of which the first was requeued twice."""
 
-    def runs(self, job_id):
-        return {17: ("NODE_FAIL", "PREEMPTED", "FAILED"), 20: ("CANCELLED by 1001", "NEW_ONE")}[
-            job_id
-        ]
+    def allocations(self, job_ids):
+        states = {17: ("NODE_FAIL", "PREEMPTED", "FAILED"), 20: ("CANCELLED by 1001", "NEW_ONE")}
+        return {
+            job_id: tuple(Allocation(job_id=job_id, state=one) for one in states[job_id])
+            for job_id in job_ids
+        }
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_attempt_without_a_verdict_has_the_end_that_slurm_saw_of_that_very_run(
 
 
 class Silent:
-    def runs(self, job_id):
+    def allocations(self, job_ids):
         raise Unreachable("x", system="slurm")
 
     def job(self, job_id):

@@ -25,6 +25,8 @@ NAMES = [one.name for one in TEMPLATES]
         ("hello", ["memoryPerNode=64GiB"], "nearest: 64G"),
         ("hello", ["timeLimit=4h"], "nearest: 04:00:00"),
         ("hello", ["timeLimit=2d"], "nearest: 2-0"),
+        ("hello", ["timeLimit=90m"], "nearest: 01:30:00"),
+        ("hello", ["memoryPerNode=90m"], "nearest: 90M"),
         ("mpi", ["nodes=6", "segment=4"], "segment: 4: has to divide 6 nodes "
          "(source: sbatch(1), --segment; nearest: 3)"),
         ("mpi", ["containerMounts=['/a:/b']"], "needs containerImage"),
@@ -84,6 +86,44 @@ def test_secret_is_refused_without_being_shown(name, value):
         read_job("hello", [f"environment={{{name}: '{value}'}}"])
     assert value not in raised.value.message or len(value) < 4
     assert "file of mode 600" in raised.value.message
+
+
+TOKEN = "hf_" + "a" * 30
+
+
+@pytest.mark.parametrize(
+    ("template", "assignment", "field"),
+    [
+        ("fsdp2", f"program=[train.py, --token, {TOKEN}]", "program"),
+        ("fsdp2", f"program=[train.py, '--hub={TOKEN}']", "program"),
+        ("mpi", "program=[app, --db-password, hunter2]", "program"),
+        ("mpi", "program=[app, --api-key=hunter2]", "program"),
+        ("mpi", "program=[env, DB_PASSWORD=hunter2, app]", "program"),
+        ("hello", f"message={TOKEN}", "message"),
+        ("array-sweep", f"grid={{token: [{TOKEN}, b]}}", "grid"),
+        ("data-preparation", f"inputs=['https://x/?t={TOKEN}']", "inputs"),
+    ],
+)
+def test_secret_in_any_text_is_refused_without_being_shown(template, assignment, field):
+    with pytest.raises(InputError) as raised:
+        read_job(template, [assignment])
+    assert f"{field}: '(not shown)': no secrets" in raised.value.message
+    assert "hunter2" not in raised.value.message
+    assert TOKEN not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "[app, --token-file, /home/alice/token]",
+        "[app, --token, /home/alice/token]",
+        "[app, --max-tokens, '4096']",
+        "[app, --tokens, data.bin, --password, --verbose]",
+        "[app, token, abc]",
+    ],
+)
+def test_words_that_only_resemble_a_secret_may_stand(program):
+    read_job("mpi", [f"program={program}"])
 
 
 @pytest.mark.parametrize("value", ["", "/home/alice/token", "~/token"])

@@ -24,8 +24,10 @@ from tests.support.golden import check_golden
 from tests.support.job_cases import (
     LARGE,
     PLACED,
+    TRAINING,
     all_axes,
     axes_of,
+    by_srun,
     changed_lines,
     defaults,
     large,
@@ -51,6 +53,11 @@ def test_scripts_for_all_kinds_of_clusters_are_the_golden_ones(template):
     check_golden(f"sbatch/{template}.axes", all_axes(template))
 
 
+@pytest.mark.parametrize("template", TRAINING)
+def test_script_of_a_training_that_srun_starts_is_the_golden_one(template):
+    check_golden(f"sbatch/{template}.srun.sbatch", by_srun(template))
+
+
 @pytest.fixture(scope="module")
 def everything() -> dict[str, str]:
     """Every script of the golden files, by what it is."""
@@ -58,6 +65,8 @@ def everything() -> dict[str, str]:
     for name in NAMES:
         for number, axes in enumerate(axes_of(name)):
             found[f"{name}-{number}"] = large(name, axes)
+            if name in TRAINING:
+                found[f"{name}-srun-{number}"] = by_srun(name, axes)
     return found
 
 
@@ -83,6 +92,24 @@ def test_linter_finds_nothing_in_any_script(everything):
 
 def test_every_template_has_a_large_job():
     assert set(LARGE) == set(NAMES)
+
+
+# --- what starts the ranks
+
+
+@pytest.mark.parametrize("template", TRAINING)
+def test_launcher_changes_the_main_step_and_nothing_else(template):
+    found = changed_lines(large(template), by_srun(template))
+    assert all(line[1:].startswith("  ") for line in found), found
+    assert '+      exec python3 -m sunk_jobs.rank_log "$@"' in found
+
+
+def test_fewer_cpus_than_ranks_are_refused_where_each_rank_is_a_task():
+    words = ["processesPerNode=4", "cpusPerTask=3", "launcher=srun"]
+    with pytest.raises(InputError, match="at least one for each of 4 ranks of a node") as raised:
+        read_job("fsdp2", words)
+    assert "cpusPerTask: 3" in raised.value.message
+    assert read_job("fsdp2", words[:2])[1].cpus_per_task == 3
 
 
 # --- the axes

@@ -194,7 +194,7 @@ def test_never_more_hosts_at_once_than_allowed(run):
         name = f"n{number}"
         first = Said(out=WITHOUT.encode(), acts=act(name))
         last = Said(acts=end(name), exit_code=127)
-        hosts[name] = MemoryHost({SYSFS: first, "nvidia-smi -q": last})
+        hosts[name] = MemoryHost({SYSFS: first, "nvidia-smi -q -x": last})
     made = run(hosts, at_once=3)
     assert made.record.whole
     assert 1 < max(most) <= 3

@@ -248,7 +248,13 @@ def test_of_pods_their_networks_and_node_alone_are_kept():
             },
             "spec": {
                 "nodeName": "gpu001",
-                "containers": [{"env": [{"name": "PASSWORD", "value": "hunter2" * 1000}]}],
+                "containers": [
+                    {
+                        "env": [{"name": "PASSWORD", "value": "hunter2" * 1000}],
+                        "resources": {"limits": {"cpu": "4", "nvidia.com/rail0": "2"}},
+                    },
+                    {"resources": {"limits": {"nvidia.com/rail0": 1}}},
+                ],
             },
         },
         {"metadata": {"name": "plain", "namespace": "slurm"}},
@@ -264,6 +270,7 @@ def test_of_pods_their_networks_and_node_alone_are_kept():
     (pod,) = pod_networks.parse(found["pod_networks"].output).value
     assert (pod.pod.name, pod.pod.node, pod.pod.status) == ("w-0", "gpu001", status)
     assert pod.attached[0].name == "default/rail0"
+    assert pod.pod.devices == {"nvidia.com/rail0": 3}
     assert all(b"hunter2" not in one.output for one in found.values())
 
 
