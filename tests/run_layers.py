@@ -50,8 +50,12 @@ LAYERS = (
     Layer("software", tool("sunk", "local", "software", "torch", "fabric"), 1800),
     Layer(
         "real",
-        tool("pytest", "-q", "tests/real", "tests/contract", "-m", "real and not nightly"),
-        1500,
+        # By files: what a file's tests share is made once.
+        tool(
+            *("pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/real", "tests/contract"),
+            *("-m", "real and not nightly"),
+        ),
+        900,
         True,
     ),
     Layer(
@@ -104,7 +108,9 @@ def run_layer(layer: Layer) -> Outcome:
     # 1: some tests failed. An interruption, no test at all or a crash of pytest ends the layer.
     if status == 1 and layer.second_try and (second := last_failed()):
         print(f"=== {layer.name}: second try of {len(second)} that failed", flush=True)
-        status = run((*layer.argv, "--last-failed", "--last-failed-no-failures=none"))
+        alone = ("-n", "0")  # nothing beside it this time
+        again = ("--last-failed", "--last-failed-no-failures=none")
+        status = run((*layer.argv, *alone, *again))
     return Outcome(layer, status, time.monotonic() - start, second)
 
 
