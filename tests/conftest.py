@@ -21,6 +21,19 @@ load_profile()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_SHARED: list[SlurmNamespace] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_job_for_the_next_file() -> Iterator[None]:
+    """End what a file's tests left running in the shared cluster: the next one's would wait."""
+    yield
+    for namespace in _SHARED:
+        left = namespace.run("squeue", "--noheader", "-o", "%A", check=False).stdout.split()
+        if left:
+            namespace.run("scancel", *left, check=False)
+
+
 @pytest.fixture(scope="session")
 def slurm_rootfs() -> Path:
     """The root file system of the slurm image, as the local cluster's software has it."""
@@ -41,9 +54,11 @@ def slurm_namespace(
     folder = tmp_path_factory.mktemp("slurm")
     namespace = SlurmNamespace(rootfs=slurm_rootfs, folder=folder, nodes=("w1", "w2", "w3"))
     namespace.start()
+    _SHARED.append(namespace)
     try:
         yield namespace
     finally:
+        _SHARED.remove(namespace)
         namespace.stop()
         shutil.rmtree(folder)
 
