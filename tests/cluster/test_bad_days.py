@@ -265,7 +265,7 @@ def test_other_size_or_state_folder_is_refused_before_anything_is_built(
     name = standing.layout.name
     done = run("local", "up", "--name", name, "--nodes", "3", "--cache-dir", tmp_path / "c")
     assert done.returncode == 3
-    assert "it exists with 1 nodes and 0 GPUs on each, not 3 and 0" in done.stderr
+    assert "it exists with 1 nodes of 0 GPUs and 0 rails, not 3 nodes" in done.stderr
     for verb in ("up", "down"):
         done = run("local", verb, "--name", name, "--state-dir", tmp_path / "s")
         assert done.returncode == 3
