@@ -62,7 +62,7 @@ class Applier:
         self._make_pod = make_pod
 
     def apply_all(self, actions: Iterable[WorkersAction]) -> Iterator[Outcome]:
-        """Carry out actions in order, and yield what became of each.
+        """Carry out actions in order, and yield what became of each; many drains go at once.
 
         After one that was not done the node's later ones are not tried: a Pod must not go because
         its record could not.

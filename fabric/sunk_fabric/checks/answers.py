@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from sunk.assess.judge import Answer
@@ -83,6 +83,23 @@ def each(
             yield said(Verdict.UNKNOWN, wrong, place(one), one)
         else:
             yield from judge(one)
+
+
+def each_named(
+    facts: Facts,
+    parser: Parser[Mapping[str, T]],
+    judged: Callable[[T], tuple[Verdict, str]],
+    nothing: str,
+) -> Iterator[Answer]:
+    """Ask about every device that a host's text tells of by name; SKIP with `nothing` for none."""
+
+    def judge(reading: Reading[Mapping[str, T]]) -> Iterator[Answer]:
+        for name, one in sorted(reading.parsed.value.items()):
+            yield said(*judged(one), subjects.node(reading.host, name), reading)
+        if not reading.parsed.value:
+            yield said(Verdict.SKIP, nothing, place(reading), reading)
+
+    yield from each(facts, parser, judge)
 
 
 def lacking(facts: Facts, *parsers: Parser[Any]) -> tuple[Answer, ...]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, place, said, sound
+from sunk_fabric.checks.answers import each, each_named, place, said, sound
 from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse import ethtool, kernel_files, mlnx_qos, nccl_log, sysfs_rdma
 from sunk_fabric.parse.dmesg import moment
@@ -32,13 +32,7 @@ NO_PRIORITY, NO_DSCP = "no lossless priority is declared", "no DSCP of RDMA is d
 
 
 def _qualities(facts: Facts, judged: Callable[[Quality], Judged]) -> Iterator[Answer]:
-    def judge(reading: Reading[Mapping[str, Quality]]) -> Iterator[Answer]:
-        for name, one in sorted(reading.parsed.value.items()):
-            yield said(*judged(one), subjects.node(reading.host, name), reading)
-        if not reading.parsed.value:
-            yield said(Verdict.SKIP, "no adapter has a network device", place(reading), reading)
-
-    yield from each(facts, mlnx_qos.parse, judge)
+    yield from each_named(facts, mlnx_qos.parse, judged, "no adapter has a network device")
 
 
 def trust(facts: Facts) -> Iterator[Answer]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
-from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, place, said
-from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.checks.answers import each_named
+from sunk_fabric.facts import Facts
 from sunk_fabric.parse import mlxlink
 from sunk_fabric.parse.mlxlink import LinkReport
 
@@ -19,13 +18,7 @@ Judged = tuple[Verdict, str]
 
 
 def _ports(facts: Facts, judged: Callable[[LinkReport], Judged]) -> Iterator[Answer]:
-    def judge(reading: Reading[Mapping[str, LinkReport]]) -> Iterator[Answer]:
-        for name, one in sorted(reading.parsed.value.items()):
-            yield said(*judged(one), subjects.node(reading.host, name), reading)
-        if not reading.parsed.value:
-            yield said(Verdict.SKIP, "no adapter here", place(reading), reading)
-
-    yield from each(facts, mlxlink.parse, judge)
+    yield from each_named(facts, mlxlink.parse, judged, "no adapter here")
 
 
 def bit_errors(facts: Facts) -> Iterator[Answer]:

@@ -305,7 +305,7 @@ def _slurmrestd(cluster: SlurmCluster) -> Container:
             # Unsharing needs a capability that this Pod has not.
             "SLURMRESTD_SECURITY": "disable_unshare_sysv,disable_unshare_files",
             "SLURM_JWT": "daemon",
-            # Blanks for readers are two fifths of an answer, and nobody reads these.
+            # Blanks for readers are a third of an answer, and nobody reads these.
             "SLURMRESTD_JSON": "compact",
         },
         mounts=(
