@@ -40,7 +40,8 @@ DEFAULTS: Mapping[str, str] = {
     "ReturnToService": "2",  # a worker that comes back is used again without a person
     "SelectType": "select/cons_tres",
     "SelectTypeParameters": "CR_Core_Memory",
-    "SlurmdTimeout": "60",
+    # slurmctld pings each third of it, and whoever follows the records reads all anew after a ping.
+    "SlurmdTimeout": "90",
     "TreeWidth": "65533",  # workers cannot resolve each other: no fan-out through them
 }
 """What a description may replace."""
