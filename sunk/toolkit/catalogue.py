@@ -131,7 +131,7 @@ TEMPLATES = (
         name="ray",
         summary="a Ray cluster for one driver",
         form=RayParameters,
-        tried=Tried.STUB,
+        tried=Tried.SLURM,
     ),
     Template(
         name="vllm",

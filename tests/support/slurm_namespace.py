@@ -72,6 +72,18 @@ touch "$root/run/namespace-is-ready"
 exec chroot "$root" /usr/bin/tini -- sleep infinity
 """
 
+# $1 root, $2 host name, then the command.
+ALONE = """
+set -eu
+mount -t proc proc "$1/proc"
+mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
+mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
+hostname "$2"
+root=$1
+shift 2
+exec chroot "$root" "$@"
+"""
+
 MAX_NODES = 100
 SLURM_CONF = f"""\
 ClusterName={CLUSTER}
@@ -175,6 +187,14 @@ class SlurmNamespace:
         """Return the way from outside to a file inside the namespace."""
         return Path(f"/proc/{self._init}/root{inside}")
 
+    def mount(self, folder: Path, inside: str) -> None:
+        """Show a folder of this machine inside, at a folder that is made for it."""
+        self.path(inside).mkdir(parents=True)
+        # The mount namespace's own root is this machine's; the init process has changed its.
+        target = self._root / inside.lstrip("/")
+        words = ["nsenter", "-t", str(self._init), "-m", "mount", "--bind", str(folder)]
+        process.run([*words, str(target)], timeout_seconds=20)
+
     def log(self, name: str) -> str:
         """Return the last lines that a daemon wrote."""
         return process.tail_of(self.folder / f"{name}.log")
@@ -192,7 +212,7 @@ class SlurmNamespace:
             self.start_rest()
             for name in self.nodes:
                 self.start_node(name)
-            self._wait("nodes", self._all_idle)
+            self.until_idle(self.nodes)
             self._wait(
                 "cluster", lambda: CLUSTER in self.output("sacctmgr", "-n", "show", "cluster")
             )
@@ -229,6 +249,11 @@ class SlurmNamespace:
         conf = f"CPUs=4 RealMemory=2000 Feature=worker Port={port} NodeAddr={ADDRESS}"
         self.daemon(f"slurmd-{name}", ["slurmd", "-D", "-Z", "-N", name, "--conf", conf])
 
+    def let_submit(self, person: Person) -> None:
+        """Give somebody an account to submit with."""
+        self.run("sacctmgr", "-i", "add", "account", "team")
+        self.run("sacctmgr", "-i", "add", "user", person.name, "account=team")
+
     def halt(self, name: str) -> None:
         """Kill one daemon and wait until it is gone."""
         outer = self._daemons.pop(name)
@@ -248,6 +273,32 @@ class SlurmNamespace:
         self._daemons[name] = process.start(
             self._inside(argv, user=user, env=env or {}), log=self.folder / f"{name}.log"
         )
+
+    def lone_daemon(self, name: str, argv: Sequence[str], *, host: str, network: str) -> None:
+        """Start a daemon with a host name, processes, /tmp and network of its own.
+
+        Args:
+            name: of the daemon.
+            argv: its command line.
+            host: its host name.
+            network: name of a network namespace, as `ip netns` knows it.
+        """
+        # Not into the init process's root: the image has no tools to mount with.
+        net = f"--net=/run/netns/{network}"
+        enter = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", net]
+        apart = ["unshare", "-m", "-p", "-f", "-u", "--kill-child", "sh", "-c", ALONE, "sh"]
+        clean = ["env", "-i", f"PATH={PATH}", "HOME=/tmp"]
+        words = [*enter, *apart, str(self._root), host, *clean, *argv]
+        self._daemons[name] = process.start(words, log=self.folder / f"{name}.log")
+
+    @property
+    def _root(self) -> Path:
+        return self.folder / "top" / "root"
+
+    @property
+    def network(self) -> str:
+        """The network namespace that all share, as `ip` takes it."""
+        return str(self._init)
 
     def run(
         self,
@@ -285,7 +336,13 @@ class SlurmNamespace:
         return self._inside(argv, user="root", env={}, cwd="/tmp")
 
     def _inside(
-        self, argv: Sequence[str], *, user: str, env: Mapping[str, str], cwd: str = "/"
+        self,
+        argv: Sequence[str],
+        *,
+        user: str,
+        env: Mapping[str, str],
+        cwd: str = "/",
+        network: str | None = None,
     ) -> list[str]:
         # -r enters init's root; -W would resolve the folder outside, so `env -C` changes into it.
         enter = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", "-n", "-r", "-w"]
@@ -368,9 +425,11 @@ class SlurmNamespace:
         self._wait("mariadbd", lambda: bool(self.output(*client, "-e", "select 1")))
         self.output(*client, input_text=DATABASE_SQL)
 
-    def _all_idle(self) -> bool:
-        shown = self.output("sinfo", "-h", "-N", "-p", "all", "-o", "%N %T").splitlines()
-        return set(shown) == {f"{name} idle" for name in self.nodes}
+    def until_idle(self, nodes: Sequence[str]) -> None:
+        """Wait until these are the cluster's nodes, and idle."""
+        wanted = {f"{name} idle" for name in nodes}
+        words = ("sinfo", "-h", "-N", "-p", "all", "-o", "%N %T")
+        self._wait("nodes", lambda: set(self.output(*words).splitlines()) == wanted)
 
     def _wait(self, name: str, predicate: Callable[[], object]) -> None:
         try:

@@ -181,7 +181,17 @@ def obtain_environment(
         _download(pinned, target, wheels, coming, log, watch)
         watch = _watched(content, f"of {environment.installed_mib} MiB installed", say, hook)
         scratch = content.parent / "scratch"
-        words: list[str | Path] = ["sh", "-c", script, "sh", rootfs, scratch, content, place, wheels]
+        words: list[str | Path] = [
+            "sh",
+            "-c",
+            script,
+            "sh",
+            rootfs,
+            scratch,
+            content,
+            place,
+            wheels,
+        ]
         _install(words, cache.logs / f"{name}-install.log", watch)
         shutil.rmtree(scratch)  # its mounts went with the process
         shutil.rmtree(wheels)
