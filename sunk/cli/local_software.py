@@ -33,7 +33,7 @@ def software(
         typer.Argument(
             metavar="[WHAT]...",
             help="`torch`: the torch environment too (2.3 GB to download, 5.2 GB on disk); `ray`: "
-            "the Ray environment too (80 MB, 220 MB); "
+            "the Ray environment too (80 MB, 270 MB); "
             "`fabric`: tools and simulator of InfiniBand fabrics, which no cluster needs (150 MB).",
         ),
     ] = None,

@@ -26,6 +26,9 @@ NAMES = ("w1", "w2", "w3")
 VARIABLES = f"environment={{PATH: '{RAY.mount_path}/bin:{PATH}'}}"
 
 
+RAY_JOB = ("memoryPerNode=1500", "cpusPerTask=2", VARIABLES)
+
+
 @pytest.fixture(scope="module")
 def slurm(slurm_rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmNamespace]:
     """A cluster of three machines that see the Ray environment."""
@@ -47,9 +50,7 @@ def slurm(slurm_rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_every_node_of_a_ray_cluster_makes_and_reads_blocks(slurm):
-    job = Job(
-        slurm, "ray", "nodes=3", "memoryPerNode=1500", "cpusPerTask=2", VARIABLES, root=SHARED
-    )
+    job = Job(slurm, "ray", "nodes=3", *RAY_JOB, root=SHARED)
     job.finished(600)
     result = json.loads(job.log().splitlines()[-1])
     assert result == {
@@ -62,3 +63,21 @@ def test_every_node_of_a_ray_cluster_makes_and_reads_blocks(slurm):
         "library": "ray 2.60.0",
         "job_id": job.number,
     }
+
+
+def test_job_ends_with_the_status_of_its_driver_and_its_last_words(slurm):
+    program = "program=[sh, -c, 'echo it went wrong; exit 7']"
+    job = Job(slurm, "ray", "nodes=2", *RAY_JOB, program, root=SHARED)
+    assert set(job.ended(600).values()) == {"FAILED 7:0"}
+    assert job.log().splitlines()[-1] == "it went wrong"
+
+
+def test_ray_that_does_not_start_fails_the_job(slurm):
+    job = Job(slurm, "ray", "nodes=1", *RAY_JOB, root=SHARED, change=no_head)
+    assert set(job.ended(600).values()) == {"FAILED 1:0"}
+    assert job.log().splitlines()[-1] == "Ray did not start: the driver never ran"
+
+
+def no_head(script: str) -> str:
+    """Return a script whose Ray is given an option that `ray start` does not know."""
+    return script.replace(" --disable-usage-stats", " --disable-usage-stats --no-such-option")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sunk.toolkit.directives import LOG_FILE
@@ -35,7 +36,14 @@ def natural(name: str) -> list[object]:
 class Job:
     """One run of a template."""
 
-    def __init__(self, slurm: SlurmNamespace, template: str, *words: str, root: str = ROOT) -> None:
+    def __init__(
+        self,
+        slurm: SlurmNamespace,
+        template: str,
+        *words: str,
+        root: str = ROOT,
+        change: Callable[[str], str] = lambda script: script,
+    ) -> None:
         self._slurm = slurm
         made = read_job(template, words)
         job = render_job(*made)
@@ -43,7 +51,7 @@ class Job:
         self.folder = run.folder
         self.inside = f"{root}/{run.folder.name}"
         script = re.sub(r"^#SBATCH --gpus-per-node=.*\n", "", job.script, flags=re.MULTILINE)
-        run.script.write_text(script.replace(" --gpu-bind=none", ""))
+        run.script.write_text(change(script.replace(" --gpu-bind=none", "")))
         slurm.run("chown", "-R", ALICE.name, self.inside)
         words = ("sbatch", "--parsable", f"--chdir={self.inside}", f"{self.inside}/job.sbatch")
         self.number = slurm.run(*words, user=ALICE.name, cwd=self.inside).stdout.strip()

@@ -114,7 +114,7 @@ RAY = PythonEnvironment(
     mount_path=RAY_FOLDER,
     trial="import ray, ray.scripts.scripts; print(ray.__version__)",
     download_mib=80,
-    installed_mib=220,
+    installed_mib=270,
     needed_gib=1,
 )
 
