@@ -123,6 +123,9 @@ def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
         met = evidence_of(job.folder)
         assert [one["node"] for one in met["ranks"].values()] == ["w1", "w2", "w3"]
         assert sorted(met["topology"]["nodes"]) == sorted(met["fabric"]) == ["0", "1", "2"]
+        versions = met["versions"]
+        assert (versions["slurm"], versions["mpi"].split()[0]) == ("24.11.5", "Open")
+        assert (versions["torch"], versions["image"]) == ("absent", {"reference": "absent"})
 
 
 UNEVEN = """\
