@@ -104,6 +104,11 @@ def _first(pattern: re.Pattern[str], text: str | None) -> str:
     return match[1] if match else UNKNOWN
 
 
+def driver() -> str:
+    """Return this node's version of the NVIDIA driver."""
+    return _driver(_text(DRIVER_FILE), _text(MODULES_FILE))
+
+
 def _driver(text: str | None, modules: str | None) -> str:
     if text is None and modules is not None:
         loaded = any(line.split(" ")[0] == "nvidia" for line in modules.splitlines())

@@ -80,10 +80,9 @@ CALL = Template(
 TEMPLATES = (
     Template(
         name="hello",
-        summary="every rank says where it runs",
+        summary="every rank says where it runs and what it has; nodes that differ are named",
         form=HelloParameters,
         tried=Tried.CLUSTER,
-        needs_programs=False,
     ),
     Template(
         name="mpi",

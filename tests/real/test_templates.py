@@ -102,10 +102,19 @@ def test_nccl_tests_without_mpi_are_not_believed(slurm):
     assert "ran 1 ranks together, not 6: is it built with MPI=1?" in job.log()
 
 
-def test_hello_of_every_rank_is_in_the_log(slurm):
-    job = Job(slurm, "hello", "nodes=3", "memoryPerNode=100").finished()
-    ranks = sorted(int(line.split(" rank ")[1].split()[0]) for line in job.log().splitlines())
-    assert ranks == [0, 1, 2]
+def test_hello_of_every_rank_is_in_the_log_and_no_node_differs(slurm):
+    job = Job(slurm, "hello", "nodes=3", "tasksPerNode=2", "memoryPerNode=100").finished()
+    *lines, last = job.log().splitlines()
+    told = sorted(line.partition(": ")[2].partition(":")[0] for line in lines)
+    assert told == [f"hello from rank {rank} of 6 on slurmhost" for rank in range(6)]
+    assert json.loads(last) == {
+        "schema": "sunk.dev/hello/v1",
+        "verdict": "well",
+        "ranks": 6,
+        "nodes": 3,
+        "faults": [],
+        "differences": [],
+    }
 
 
 @pytest.mark.parametrize(("order", "plugin"), [("slurm", "pmix"), ("switches", "none")])
