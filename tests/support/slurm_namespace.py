@@ -164,15 +164,26 @@ class SlurmNamespace:
         folder: empty folder for logs and the mount point.
         nodes: names of the dynamic nodes to start.
         max_nodes: how many records slurmctld has room for.
+        more_conf: lines of slurm.conf before its partitions.
+        files: more files of /etc/slurm, by name.
     """
 
     def __init__(
-        self, *, rootfs: Path, folder: Path, nodes: Sequence[str], max_nodes: int = MAX_NODES
+        self,
+        *,
+        rootfs: Path,
+        folder: Path,
+        nodes: Sequence[str],
+        max_nodes: int = MAX_NODES,
+        more_conf: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.rootfs = rootfs
         self.folder = folder
         self.nodes = tuple(nodes)
         self.max_nodes = max_nodes
+        self.more_conf = more_conf
+        self.files = files or {}
         self.jwt_key = secrets.token_bytes(32)
         self._unshare = 0
         self._init = 0
@@ -212,7 +223,8 @@ class SlurmNamespace:
             self.start_rest()
             for name in self.nodes:
                 self.start_node(name)
-            self.until_idle(self.nodes)
+            if self.nodes:
+                self.until_idle(self.nodes)
             self._wait(
                 "cluster", lambda: CLUSTER in self.output("sacctmgr", "-n", "show", "cluster")
             )
@@ -384,6 +396,9 @@ class SlurmNamespace:
         self._put("/etc/nsswitch.conf", nsswitch)
         room = f"MaxNodeCount={MAX_NODES}"
         conf = SLURM_CONF.replace(room, f"MaxNodeCount={self.max_nodes}")
+        conf = conf.replace("NodeSet=", f"{self.more_conf}NodeSet=", 1)
+        for name, text in self.files.items():
+            self._put(f"/etc/slurm/{name}", text)
         self._put("/etc/slurm/slurm.conf", conf)
         self._put("/etc/slurm/slurmdbd.conf", SLURMDBD_CONF, mode=0o600, uid=SLURM_UID)
         self._put("/etc/slurm/slurm.key", secrets.token_bytes(1024), mode=0o600, uid=SLURM_UID)
