@@ -15,6 +15,7 @@ from sunk.model.profile import TopologyPlugin
 from sunk.render.profile import dump_profile
 from sunk.toolkit.catalogue import TEMPLATES
 from sunk.wiring import login
+from sunk_jobs import health, hello
 from tests.support.job_cases import profile_of, string_fields
 
 NONE = "/nowhere/at/all"
@@ -44,10 +45,10 @@ def render(capsys: pytest.CaptureFixture[str], template: str, *values: str) -> t
         ("data-preparation", "memoryPerCpu=1.5G", "memoryPerCpu: '1.5G': ", None),
         ("hello", "timeLimit=4h", "timeLimit: '4h': ", "04:00:00"),
         ("hello", "timeLimit=01:75:00", "timeLimit: '01:75:00': ", None),
-        ("fsdp2", "timeMin=-5", "timeMin: '-5': ", None),
+        ("fsdp2", "timeMin=-5", "timeMin: -5: ", None),
         ("nccl-tests", "maxBytes=1GB", "maxBytes: '1GB': ", "1G"),
         ("fsdp2", "saveSeconds=5m", "saveSeconds: '5m': ", None),
-        ("health-gate", "clockSkewSeconds=nan", "clockSkewSeconds: nan: ", None),
+        ("health-gate", "clockSkewSeconds=nan", "clockSkewSeconds: 'nan': ", "3600.0"),
         ("mpi", "nodes=2.5", "nodes: 2.5: ", None),
     ],
 )
@@ -125,8 +126,8 @@ NO_FOLDER = "there is no such folder\n"
             3,
             f"read script {NONE}: {NO_FILE}\nhint: give the paths of sbatch scripts\n",
         ),
-        (["lint", "--facts", NONE, NONE], 2, f"read facts {NONE}: {NO_FILE}\n"),
-        (["lint", "--baseline", NONE, NONE], 2, f"read baseline {NONE}: {NO_FILE}\n"),
+        (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
+        (["lint", "--baseline", NONE, __file__], 2, f"read baseline {NONE}: {NO_FILE}\n"),
         (["prove", NONE], 2, f"prove {NONE}: {NO_FOLDER}"),
         (["record", NONE], 2, f"show {NONE}: {NO_FOLDER}"),
         (["diff", NONE, NONE], 2, f"compare {NONE}: {NO_FOLDER}"),
@@ -251,9 +252,9 @@ def test_script_that_names_100000_nodes_is_linted_at_once(capsys, tmp_path):
     assert time.monotonic() - start < HUGE_SECONDS
 
 
-def test_facts_that_name_100000_nodes_are_refused_with_the_limit(capsys, tmp_path):
-    script, facts = tmp_path / "job.sbatch", tmp_path / "facts.yaml"
-    script.write_text("#!/bin/bash\n#SBATCH --time=60\nsrun ./simulate\n")
-    facts.write_text(f"nodeNames: ['{HUGE}']\n")
-    code, _, err = typed(capsys, "lint", "--facts", str(facts), str(script))
-    assert (code, err) == (2, "")
+@pytest.mark.parametrize(("program", "words"), [(hello, ("--ranks-per-node", "1")), (health, ())])
+def test_job_of_100000_nodes_is_told_the_limit_by_its_programs(capsys, tmp_path, program, words):
+    code = program.main(["judge", "--folder", str(tmp_path), "--nodes", HUGE, *words])
+    name = program.__name__.rpartition(".")[2]
+    said = f"expand hostlist '{HUGE}': stands for 100000 names, the limit is 65536"
+    assert (code, capsys.readouterr().err) == (2, f"{name}: {said}\n")

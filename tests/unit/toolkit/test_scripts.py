@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 
 from sunk.errors import InputError
 from sunk.model.profile import ContainerRuntime, TopologyPlugin
@@ -32,6 +33,7 @@ from tests.support.job_cases import (
     defaults,
     large,
     large_parameters,
+    string_fields,
 )
 
 NAMES = [one.name for one in TEMPLATES]
@@ -193,7 +195,10 @@ HOSTILE = st.one_of(
         ["$(id)", "`id`", "'; id; '", '"; id; "', "a\nid\n", "a' \"b", "\\", "${IFS}", "&& id", "#"]
     ),
 )
-OPTIONAL = ("partition", "account", "qos", "dependency", "api_key_file", "split_mask", "time_min")
+OPTIONAL = (
+    *("partition", "account", "qos", "dependency", "api_key_file", "split_mask", "time_min"),
+    "memory_per_node",
+)
 
 
 def texts_of(parameters: JobParameters) -> dict[str, Callable[[str], object]]:
@@ -236,6 +241,21 @@ def test_no_value_of_any_parameter_changes_the_number_of_commands(template, valu
     except (InputError, ValueError):  # ValueError: no such container runtime
         return
     assert commands_in(script) == calm_commands(template, container, name), name
+
+
+IN_FILES = {"grid", "settings"}
+"""What reaches the run through a file beside the script, and never the script itself."""
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_every_parameter_that_holds_a_text_is_among_those_that_are_tried(template):
+    boxes = (None, *ContainerRuntime) if template in PLACED else (None,)
+    tried = {
+        to_camel(name)
+        for box in boxes
+        for name in texts_of(large_parameters(template, (TREE, box, True)))
+    }
+    assert set(string_fields(template)) - tried <= IN_FILES
 
 
 @given(message=st.text(max_size=60).filter(lambda text: "\0" not in text))
