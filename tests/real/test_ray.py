@@ -17,7 +17,8 @@ from sunk.wiring import local as wiring
 from sunk_jobs.results import RAY_NODES
 from tests.support.cluster import local_settings, reporter
 from tests.support.lone_nodes import SHARED, lone_nodes
-from tests.support.slurm_namespace import ALICE, PATH, SlurmNamespace
+from tests.support.slurm_namespace import ALICE, SlurmNamespace
+from tests.support.slurm_texts import PATH
 from tests.support.template_jobs import Job
 
 pytestmark = [pytest.mark.real, pytest.mark.nightly, pytest.mark.timeout(900)]

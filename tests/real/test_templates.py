@@ -27,7 +27,8 @@ from tests.contract.slurm_harness import CliHarness
 from tests.support import recording_stub
 from tests.support.eventually import eventually
 from tests.support.golden import check_golden
-from tests.support.slurm_namespace import ALICE, PATH, SlurmNamespace
+from tests.support.slurm_namespace import ALICE, SlurmNamespace
+from tests.support.slurm_texts import PATH
 from tests.support.template_jobs import ENDS, ROOT, RUN_SECONDS, Job
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
