@@ -64,6 +64,8 @@ SSH_PORT = 22
 
 TORCH_FOLDER = "/opt/sunk-torch"
 """Where login and worker Pods have the torch environment, read-only; its programs say this path."""
+RAY_FOLDER = "/opt/sunk-ray"
+"""The same of the Ray environment."""
 
 SLURM_UID = 64030
 """Debian's fixed id of the user and group ``slurm``."""

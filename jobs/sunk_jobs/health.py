@@ -172,17 +172,20 @@ def examine(environment: Mapping[str, str], shared: Path, root: Path = SYS) -> R
         cpus=len(os.sched_getaffinity(0)),
         cpus_asked=int(asked) if asked.isdigit() else None,
         memlock_bytes=-1 if locked == resource.RLIM_INFINITY else locked,
-        clock_skew_s=_clock_skew(shared),
+        clock_skew_s=clock_skew(shared),
         free_disk_gib=shutil.disk_usage(_TMP).free // _GIB,
-        mtu=_mtus(root / "class" / "net"),
-        rdma=_ports(root),
+        mtu=mtus(root / "class" / "net"),
+        rdma=ports(root),
         gpus=gpus,
         gpu_faults=complaints,
     )
 
 
-def _clock_skew(shared: Path) -> float | None:
-    """Return this clock minus that of whoever keeps the shared folder: it dates the files."""
+def clock_skew(shared: Path) -> float | None:
+    """Return this clock minus that of whoever keeps the shared folder: it dates the files.
+
+    In seconds; None when nothing can be written there.
+    """
     try:
         with tempfile.NamedTemporaryFile(dir=shared, prefix=".clock.") as file:
             before = time.time()
@@ -197,7 +200,12 @@ def _clock_skew(shared: Path) -> float | None:
     return round(max(before - dated, 0.0) + min(after - dated, 0.0), 3)
 
 
-def _mtus(folder: Path) -> dict[str, int]:
+def mtus(folder: Path) -> dict[str, int]:
+    """Return the MTU of each network interface but loopback and ends of pairs.
+
+    Args:
+        folder: ``class/net`` of sysfs.
+    """
     found = {}
     for interface in sorted(folder.glob("*")) if folder.is_dir() else ():
         try:
@@ -207,7 +215,12 @@ def _mtus(folder: Path) -> dict[str, int]:
     return {name: mtu for name, mtu in found.items() if not name.startswith(("lo", "veth"))}
 
 
-def _ports(root: Path) -> dict[str, str]:
+def ports(root: Path) -> dict[str, str]:
+    """Return state and rate of each RDMA port, by device and port.
+
+    Args:
+        root: sysfs.
+    """
     return {
         f"{device.name}/{port.number}": " ".join(
             port.values.get(name, "-") for name in ("state", "rate")

@@ -12,6 +12,7 @@ from typing import Any
 COLLECTIVES = "sunk.dev/collectives/v1"
 TORCH_COLLECTIVES = "sunk.dev/torch_collectives/v1"
 PAIR = "sunk.dev/pair/v1"
+RAY_NODES = "sunk.dev/ray_nodes/v1"
 TRAIN_DDP = "sunk.dev/train_ddp/v1"
 TRAIN_FSDP2 = "sunk.dev/train_fsdp2/v1"
 
@@ -147,6 +148,31 @@ class TrainResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RayResult:
+    """What `sunk_jobs.ray_nodes` found of a Ray cluster.
+
+    Attributes:
+        schema: `sunk.dev/ray_nodes/v1`.
+        correct: whether every block arrived whole, on the node it was meant for.
+        hosts: Slurm's name of each node that worked, or the machine's, sorted.
+        tasks: that ran, over all nodes.
+        block_bytes: size of a block, which one node made and another one read.
+        wrong_blocks: that were not whole, or read elsewhere.
+        library: Ray and its version.
+        job_id: Slurm's; empty outside a job.
+    """
+
+    schema: str
+    correct: bool
+    hosts: tuple[str, ...]
+    tasks: int
+    block_bytes: int
+    wrong_blocks: int
+    library: str
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairResult:
     """What `sunk_jobs.pair send` measured, from sender to receiver.
 
@@ -189,11 +215,11 @@ class PairResult:
     peer_mtu_bytes: int | None
 
 
-def line_of(result: CollectivesResult | TrainResult) -> str:
+def line_of(result: CollectivesResult | TrainResult | RayResult) -> str:
     """Return a result as one line of sorted JSON."""
     return json.dumps(record_of(result), sort_keys=True)
 
 
-def record_of(result: CollectivesResult | TrainResult) -> dict[str, Any]:
+def record_of(result: CollectivesResult | TrainResult | RayResult) -> dict[str, Any]:
     """Return a result as what JSON has."""
     return asdict(result)

@@ -36,7 +36,8 @@ def record(run: RunArgument, run_dir: RunsOption = None, output: OutputOption = 
     Template and parameters, digest of the script, version of sunk, and what it was submitted from:
     git commit and a digest of changes beside it, Python, and the variables that change jobs, with
     secrets masked. Once it ran, `realised` has what its last attempt met, node by node in the order
-    of ranks: topology, ranks, and evidence of the fabric. Changes nothing.
+    of ranks: versions of what it ran with, topology, ranks, and evidence of the fabric. What a node
+    could not see is `unknown`. Changes nothing.
 
     Exit codes: 0 printed; 2 no such run, or it has no record.
 
@@ -56,7 +57,8 @@ def diff(
     """Say how two runs differ, what decides a job first.
 
     Template, cluster, parameters, code, environment, versions, then the script, which follows from
-    these; then what the runs met: fabric, switches above each node, ranks. Numbers and times of
+    these; then what the runs met: image, driver, CUDA, NCCL, torch, MPI, Slurm, Python, fabric,
+    switches above each node, ranks. Numbers and times of
     the runs themselves are left out. Changes nothing.
 
     Exit codes: 0 they do not differ; 1 they do; 2 no such run, or it has no record.

@@ -23,6 +23,7 @@ class Software(StrEnum):
     """What `sunk local software` can make beside what every local cluster needs."""
 
     FABRIC = "fabric"
+    RAY = "ray"
     TORCH = "torch"
 
 
@@ -31,7 +32,8 @@ def software(
         list[Software] | None,
         typer.Argument(
             metavar="[WHAT]...",
-            help="`torch`: the torch environment too (2.3 GB to download, 5.2 GB on disk); "
+            help="`torch`: the torch environment too (2.3 GB to download, 5.2 GB on disk); `ray`: "
+            "the Ray environment too (80 MB, 270 MB); "
             "`fabric`: tools and simulator of InfiniBand fabrics, which no cluster needs (150 MB).",
         ),
     ] = None,
@@ -41,10 +43,10 @@ def software(
     """Install, build or download everything the local cluster needs, and say where it lies.
 
     The first step of `sunk local up`, alone: minutes the first time, then about a second. Starts
-    no cluster. With `torch` it also makes the Python environment that torch programs of jobs run
-    in, for the images' Python; clusters do without it until it is there. `fabric`, when nothing
-    else is asked for, makes nothing of the cluster's: a root file system with ibsim, opensm and
-    infiniband-diags, to try `sunk fabric` without hardware.
+    no cluster. With `torch` or `ray` it also makes the Python environment that such programs of
+    jobs run in, for the images' Python; clusters do without until it is there. `fabric`, when
+    nothing else is asked for, makes nothing of the cluster's: a root file system with ibsim, opensm
+    and infiniband-diags, to try `sunk fabric` without hardware.
 
     Touches: Debian packages (apt-get) and the cache.
 
@@ -55,6 +57,7 @@ def software(
 
     - `sunk local software`
     - `sunk local software torch`
+    - `sunk local software ray`
     - `sunk local software fabric`
     """
     settings = local_settings(None, cache_dir)
@@ -63,9 +66,11 @@ def software(
         if what != [Software.FABRIC]:
             found = wiring.ensure_software(settings, reporter)
             rows += _software_rows(found)
-            if what and Software.TORCH in what:
-                torch = wiring.ensure_torch(settings, found, reporter)
-                rows.append({"name": "torch", "version": torch.version, "path": str(torch.folder)})
+            for name in sorted(wiring.ENVIRONMENTS.keys() & set(what or ())):
+                made = wiring.ensure_environment(
+                    settings, wiring.ENVIRONMENTS[name], found, reporter
+                )
+                rows.append({"name": name, "version": made.version, "path": str(made.folder)})
         if what and Software.FABRIC in what:
             tools = wiring.ensure_fabric_tools(settings, reporter)
             rows.append({"name": "fabric", "version": tools.version, "path": str(tools.rootfs)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def put_slurm_on(
     place: ChartPlace,
     reporter: Reporter,
     *,
-    software: SharedSoftware | None = None,
+    software: Sequence[SharedSoftware] = (),
 ) -> SlurmSite:
     """Deploy a described cluster, letting every user in with the key in `access_folder`.
 
@@ -86,12 +87,14 @@ def put_slurm_on(
         access_folder: holds the key, and gets one.
         place: of the chart.
         reporter: told how far it is.
-        software: that login node and workers see too.
+        software: folders that login node and workers see too.
     """
     user_key = access.ensure_user_key(access_folder)
     for user in cluster.users:
         cluster = with_user_key(cluster, user.name, user_key.public)
-    beside = () if software is None else software.objects(cluster.namespace)
-    seen = cluster if software is None else software.seen_by(cluster)
+    beside = tuple(one for part in software for one in part.objects(cluster.namespace))
+    seen = cluster
+    for part in software:
+        seen = part.seen_by(seen)
     keys = deploy(kube, seen, place, reporter, beside=beside)
     return SlurmSite(cluster=seen, keys=keys, user_key=user_key)

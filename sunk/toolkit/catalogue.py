@@ -80,10 +80,9 @@ CALL = Template(
 TEMPLATES = (
     Template(
         name="hello",
-        summary="every rank says where it runs",
+        summary="every rank says where it runs and what it has; nodes that differ are named",
         form=HelloParameters,
         tried=Tried.CLUSTER,
-        needs_programs=False,
     ),
     Template(
         name="mpi",
@@ -131,7 +130,7 @@ TEMPLATES = (
         name="ray",
         summary="a Ray cluster for one driver",
         form=RayParameters,
-        tried=Tried.STUB,
+        tried=Tried.SLURM,
     ),
     Template(
         name="vllm",

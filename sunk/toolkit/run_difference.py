@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_VERSIONS = ("image", "driver", "cuda", "nccl", "torch", "mpi", "slurm", "python", "kernel")
 _ORDER = (
     *("template", "cluster", "parameters", "elements", "origin.git", "origin.environment"),
     *("sunk", "origin.python", "script_sha256"),
+    *(f"realised.versions.{name}" for name in _VERSIONS),
     *("realised.fabric", "realised.topology.nodes", "realised.topology", "realised.ranks"),
     *("origin.host", "origin.folder"),
 )

@@ -1,4 +1,4 @@
-"""What a run met when it ran: topology, ranks and fabric of its last attempt; changes nothing.
+"""What a run met when it ran: versions, topology, ranks, fabric of its last attempt; read only.
 
 The job writes it into ``record/`` before its main step. Nodes are told by their place in the order
 of ranks, so that runs on other nodes can be compared.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sunk.toolkit.run_history import last_attempt
+from sunk_jobs import versions
 from sunk_jobs.fabric_evidence import SCHEMA
 from sunk_jobs.hostlist import HostlistError
 from sunk_jobs.ordering import Group, groups_of, natural
@@ -26,18 +27,21 @@ def evidence_of(run: Path) -> dict[str, Any]:
     """Return what the last attempt found; empty where it kept nothing.
 
     Returns:
-        `attempt`; `topology`, with a digest of Slurm's text and for each node the switches or
-        blocks above it; `ranks` and `fabric`, for each node. What cannot be read is left out.
+        `attempt`; `versions`, each once where all nodes have the same, else for each node;
+        `topology`, with a digest of Slurm's text and for each node the switches or blocks above
+        it; `ranks` and `fabric`, for each node. What cannot be read is left out.
     """
     attempt = last_attempt(run)
     if attempt is None:
         return {}
-    fabrics = _fabrics(run, attempt)
+    fabrics = {node: _kept(raw) for node, raw in _said(run, "fabric", attempt, SCHEMA).items()}
     planned = _planned(run / "record" / f"map.{attempt}")
     order = sorted(fabrics, key=natural) if planned is None else planned.order()
     found: dict[str, Any] = {"attempt": attempt}
     if topology := _topology(run / "record" / f"topology.{attempt}", order):
         found["topology"] = topology
+    if met := _versions(run, attempt, order):
+        found["versions"] = met
     if planned is not None:
         found["ranks"] = {
             str(at): {"node": one.node, "first": one.first_rank, "ranks": one.ranks}
@@ -80,15 +84,28 @@ def _climb(group: Group, path: str, above: dict[str, str]) -> None:
         _climb(one, here, above)
 
 
-def _fabrics(run: Path, attempt: int) -> dict[str, dict[str, Any]]:
+def _versions(run: Path, attempt: int, order: Sequence[str]) -> dict[str, Any]:
+    """Return each version once where all nodes have the same, else by the place of each node."""
+    said = _said(run, "versions", attempt, versions.SCHEMA)
+    places = {str(at): said[node] for at, node in enumerate(order) if node in said}
+    found: dict[str, Any] = {}
+    for name in sorted({name for raw in places.values() for name in raw} - _OF_THE_HOST):
+        each = {at: raw.get(name, versions.UNKNOWN) for at, raw in places.items()}
+        values = list(each.values())
+        found[name] = values[0] if all(one == values[0] for one in values) else each
+    return found
+
+
+def _said(run: Path, what: str, attempt: int, schema: str) -> dict[str, dict[str, Any]]:
+    """Return what each node left of one kind, by its name; what cannot be read is left out."""
     found = {}
-    for file in run.glob(f"record/fabric.{attempt}.*.json"):
+    for file in sorted(run.glob(f"record/{what}.{attempt}.*.json")):
         try:
             raw = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(raw, dict) and raw.get("schema") == SCHEMA and raw.get("node"):
-            found[str(raw["node"])] = _kept(raw)
+        if isinstance(raw, dict) and raw.get("schema") == schema and raw.get("node"):
+            found[str(raw["node"])] = raw
     return found
 
 

@@ -28,9 +28,15 @@ from sunk.local.software.gather import ensure_software as build_software
 from sunk.local.software.image_store import clone_store
 from sunk.local.software.images import export_images as write_images
 from sunk.local.software.oci import write_archive
+from sunk.local.software.python_environment import (
+    RAY,
+    TORCH,
+    MadeEnvironment,
+    PythonEnvironment,
+    obtain_environment,
+    read_pins,
+)
 from sunk.local.software.requirements import make_folder
-from sunk.local.software.torch_environment import KIND as TORCH
-from sunk.local.software.torch_environment import TorchEnvironment, obtain_torch, read_pins
 from sunk.model.cluster import Images, SlurmCluster
 from sunk.progress import Reporter, step
 from sunk.render.kube.nodes import LOGIN_PORT
@@ -76,14 +82,19 @@ def ensure_fabric_tools(settings: LocalSettings, reporter: Reporter) -> FabricTo
     return tools
 
 
-def ensure_torch(
-    settings: LocalSettings, software: Software, reporter: Reporter
-) -> TorchEnvironment:
-    """Make the torch environment for the images of this build, unless it is there."""
-    requirements = data_folder("deploy") / "local" / "torch" / "requirements.txt"
-    with step(reporter, "torch environment") as current:
-        entry = obtain_torch(
+ENVIRONMENTS = {one.name: one for one in (TORCH, RAY)}
+"""Python environments of applications, by name."""
+
+
+def ensure_environment(
+    settings: LocalSettings, environment: PythonEnvironment, software: Software, reporter: Reporter
+) -> MadeEnvironment:
+    """Make a Python environment for the images of this build, unless it is there."""
+    requirements = data_folder("deploy") / "local" / environment.name / "requirements.txt"
+    with step(reporter, f"{environment.name} environment") as current:
+        entry = obtain_environment(
             Cache(settings.cache_folder),
+            environment,
             requirements,
             machine_architecture(),
             software.slurm_rootfs,
@@ -91,18 +102,28 @@ def ensure_torch(
         )
         current.outcome = entry.outcome
     pins = read_pins(requirements.read_text())
-    return TorchEnvironment(folder=entry.content, version=pins["torch"])
+    return MadeEnvironment(folder=entry.content, version=pins[environment.name])
 
 
-def shared_torch(settings: LocalSettings) -> SharedSoftware | None:
-    """Return the torch environment for Pods to mount.
+def shared_environment(
+    settings: LocalSettings, environment: PythonEnvironment
+) -> SharedSoftware | None:
+    """Return a Python environment for Pods to mount.
 
-    Makes nothing: None when `sunk local software torch` never ran.
+    Makes nothing: None when `sunk local software` was never asked for it.
     """
-    entry = Cache(settings.cache_folder).newest(TORCH)
+    entry = Cache(settings.cache_folder).newest(environment.name)
     if entry is None:
         return None
-    return SharedSoftware(name="torch", folder=entry.content, mount_path=wellknown.TORCH_FOLDER)
+    return SharedSoftware(
+        name=environment.name, folder=entry.content, mount_path=environment.mount_path
+    )
+
+
+def shared_software(settings: LocalSettings) -> tuple[SharedSoftware, ...]:
+    """Return all that was made for Pods to mount."""
+    found = (shared_environment(settings, one) for one in ENVIRONMENTS.values())
+    return tuple(one for one in found if one is not None)
 
 
 def node_parts(software: Software) -> NodeParts:
@@ -236,7 +257,7 @@ def _bring_up(
             return kube, None
         try:
             seen = with_images(cluster, software)
-            return kube, _site(local, kube, seen, software, shared_torch(settings), reporter)
+            return kube, _site(local, kube, seen, software, shared_software(settings), reporter)
         except (EnvironmentFault, RemoteError):
             local.require_processes()  # one that ended is the cause, and the better message
             raise
@@ -247,7 +268,7 @@ def _site(
     kube: Kube,
     cluster: SlurmCluster,
     software: Software,
-    shared: SharedSoftware | None,
+    shared: tuple[SharedSoftware, ...],
     reporter: Reporter,
 ) -> SlurmSite:
     folder = local.layout.access

@@ -27,7 +27,8 @@ from sunk.model.slurm import (
 )
 from tests.support.eventually import eventually
 from tests.support.pyslurm_stand_in import StandIn
-from tests.support.slurm_namespace import ADDRESS, ALICE, SlurmNamespace
+from tests.support.slurm_namespace import ALICE, SlurmNamespace
+from tests.support.slurm_texts import ADDRESS
 
 NODES = (NodeName("w1"), NodeName("w2"), NodeName("w3"))
 """Every harness has these idle nodes with four CPUs each at the start of a test."""

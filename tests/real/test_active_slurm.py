@@ -16,7 +16,8 @@ from sunk_fabric.active.layout import layout_of
 from sunk_fabric.active.patterns import Pattern
 from sunk_fabric.active.planning import Request, plan
 from sunk_fabric.active.tools import Settings, ToolName
-from tests.support.slurm_namespace import ADDRESS, SlurmNamespace
+from tests.support.slurm_namespace import SlurmNamespace
+from tests.support.slurm_texts import ADDRESS
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 NODES = ("w1", "w2", "w3")

@@ -7,8 +7,10 @@ this file rewrites them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,13 +48,50 @@ def submit(slurm: SlurmNamespace, script: bytes, *words: str) -> tuple[int, str,
     return done.status, done.stdout.strip(), done.stderr.strip()
 
 
+STATIC = (
+    "GresTypes=gpu\nTopologyPlugin=topology/{plugin}\n"
+    "NodeName=g[1-32] NodeAddr=10.99.2.[1-32] CPUs=16 RealMemory=2000 Gres=gpu:8 Feature=worker\n"
+)
+TOPOLOGIES = {
+    "tree": "SwitchName=l1 Nodes=g[1-16]\nSwitchName=l2 Nodes=g[17-32]\n"
+    "SwitchName=s Switches=l[1-2]\n",
+    "block": "BlockName=b1 Nodes=g[1-16]\nBlockName=b2 Nodes=g[17-32]\nBlockSizes=16,32\n",
+}
+"""Clusters of nodes that never answer: what is asked of them is judged all the same."""
+
+
+@pytest.fixture(scope="module")
+def clusters(
+    slurm: SlurmNamespace, slurm_rootfs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, SlurmNamespace]]:
+    """The cluster of each name; the one without a name runs jobs."""
+    with ExitStack() as running:
+        found = {"": slurm}
+        for name, topology in TOPOLOGIES.items():
+            found[name] = SlurmNamespace(
+                rootfs=slurm_rootfs,
+                folder=tmp_path_factory.mktemp(name),
+                nodes=(),
+                more_conf=STATIC.format(plugin=name),
+                files={
+                    "topology.conf": topology,
+                    "gres.conf": "NodeName=g[1-32] Name=gpu Count=8\n",
+                },
+            )
+            found[name].start()
+            running.callback(found[name].stop)
+            found[name].let_submit(ALICE)
+            found[name].run("mkdir", "-p", "-m", "777", FOLDER)
+        yield found
+
+
 class Claim:
     """One claim of one rule, under way."""
 
-    def __init__(self, slurm: SlurmNamespace, rule: str, number: int) -> None:
+    def __init__(self, clusters: Mapping[str, SlurmNamespace], rule: str, number: int) -> None:
         self.document: dict[str, Any] = examples_of(rule).document["claims"][number]
         self.how: str = self.document["how"]
-        self._slurm = slurm
+        self._slurm = clusters[self.document.get("cluster", "")]
         self._log = f"{FOLDER}/{rule}-{number}.log"
         text = self.document.get("script")
         script = examples_of(rule).script(self.document.get("example", "bad"))
@@ -117,10 +156,10 @@ def _steady(line: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def answers(slurm: SlurmNamespace) -> dict[str, list[dict[str, Any]]]:
+def answers(clusters: dict[str, SlurmNamespace]) -> dict[str, list[dict[str, Any]]]:
     """What Slurm does with every example; the jobs run side by side."""
     claims = {
-        rule: [Claim(slurm, rule, n) for n in range(len(examples_of(rule).document["claims"]))]
+        rule: [Claim(clusters, rule, n) for n in range(len(examples_of(rule).document["claims"]))]
         for rule in CLAIMING
     }
     for some in claims.values():

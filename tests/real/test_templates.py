@@ -11,7 +11,6 @@ import json
 import os
 import re
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,33 +18,24 @@ import pytest
 from sunk.assess.verdict import Verdict
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.model.slurm import JobId
-from sunk.toolkit.directives import LOG_FILE
 from sunk.toolkit.follow import completed, follow_array
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.proving import account_of
 from sunk.toolkit.run_evidence import evidence_of
-from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
 from tests.contract.slurm_harness import CliHarness
 from tests.support import recording_stub
 from tests.support.eventually import eventually
 from tests.support.golden import check_golden
-from tests.support.slurm_namespace import ALICE, PATH, SlurmNamespace
+from tests.support.slurm_namespace import ALICE, SlurmNamespace
+from tests.support.slurm_texts import PATH
+from tests.support.template_jobs import ENDS, ROOT, RUN_SECONDS, Job
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
-ROOT = "/tmp/runs"
 STUBS = "/tmp/stubs"
-RUN_SECONDS = 120
 STUBBED = f"environment={{PATH: '{STUBS}:{PATH}'}}"
 ALL = ["nodes=3", "memoryPerNode=500", STUBBED]
-SLURM_VARIABLES = frozenset(
-    {"SLURM_DISTRIBUTION", "SLURM_LOCALID", "SLURM_NNODES", "SLURM_NODEID", "SLURM_NTASKS"}
-    | {"SLURM_PROCID", "SLURM_CPUS_PER_TASK", "SLURMD_NODENAME", "SLURM_HOSTFILE"}
-)
-OTHERS = frozenset(
-    {"ENVIRONMENT", "HOSTNAME", "LOGNAME", "OLDPWD", "SHLVL", "_", "USER", "LC_CTYPE"}
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,95 +48,6 @@ def slurm(slurm_namespace: SlurmNamespace) -> SlurmNamespace:
         stub.write_bytes(Path(recording_stub.__file__).read_bytes())
         stub.chmod(0o755)
     return slurm_namespace
-
-
-class Job:
-    """One run of a template."""
-
-    def __init__(self, slurm: SlurmNamespace, template: str, *words: str) -> None:
-        self._slurm = slurm
-        made = read_job(template, words)
-        job = render_job(*made)
-        run = make_run(slurm.path(ROOT), *made, job, datetime.now(tz=UTC))
-        self.folder = run.folder
-        self.inside = f"{ROOT}/{run.folder.name}"
-        script = re.sub(r"^#SBATCH --gpus-per-node=.*\n", "", job.script, flags=re.MULTILINE)
-        run.script.write_text(script.replace(" --gpu-bind=none", ""))
-        slurm.run("chown", "-R", ALICE.name, self.inside)
-        words = ("sbatch", "--parsable", f"--chdir={self.inside}", f"{self.inside}/job.sbatch")
-        self.number = slurm.run(*words, user=ALICE.name, cwd=self.inside).stdout.strip()
-
-    def states(self) -> dict[str, str]:
-        """Return state and exit code of each element and of jobs of the same name after it."""
-        words = ("scontrol", "--oneliner", "show", "job", self.number)
-        return {
-            found["id"]: f"{found['state']} {found['code']}"
-            for line in self._slurm.output(*words).splitlines()
-            if (found := RECORD.search(line))
-        }
-
-    def ended(self) -> dict[str, str]:
-        """Wait for the end and return the states then."""
-
-        def over() -> dict[str, str] | None:
-            now = self.states()
-            return now if now and all(one.split()[0] in ENDS for one in now.values()) else None
-
-        found: dict[str, str] = eventually(over, RUN_SECONDS, what=f"the end in {self.folder}")
-        return found
-
-    def log(self, name: str = LOG_FILE) -> str:
-        return (self.folder / name).read_text()
-
-    def finished(self) -> Job:
-        """Wait for the end, which has to be a good one."""
-        states = self.ended()
-        assert set(states.values()) == {"COMPLETED 0:0"}, self.everything(states)
-        return self
-
-    def everything(self, states: object) -> str:
-        logs = sorted([*self.folder.glob("*.log"), *self.folder.glob("logs/*")])
-        return f"{states}\n" + "\n".join(f"--- {one.name}\n{one.read_text()}" for one in logs)
-
-    def recorded(self) -> list[dict]:
-        """Return what the stubs were given, by program and rank, without what changes."""
-        files = sorted(self.folder.glob("record/stub.*.json"), key=lambda one: natural(one.name))
-        return [self._steady(json.loads(file.read_text())) for file in files]
-
-    def _steady(self, raw: dict) -> dict:
-        port = str(61001 + (int(self.number) + int(raw["environment"]["ATTEMPT"])) % 4000)
-        names = {self.inside: "RUN", f"ray.{self.number}": "ray.JOB", port: "PORT"}
-
-        def plain(text: str) -> str:
-            for value, name in names.items():
-                text = text.replace(value, name)
-            return text
-
-        kept = {
-            name: plain(value)
-            for name, value in raw["environment"].items()
-            if name in SLURM_VARIABLES
-            or not (name.startswith(("SLURM", "SRUN", "SBATCH", "PMI", "TMP")) or name in OTHERS)
-        }
-        # sysfs here is the machine's, whose network devices have names of their own.
-        if "NCCL_SOCKET_IFNAME" in kept:
-            kept["NCCL_SOCKET_IFNAME"] = "=DEVICE"
-        # Which node has which of Slurm's numbers is Slurm's business; ranks are ours.
-        if "SLURM_HOSTFILE" not in kept:
-            for name in ("SLURM_NODEID", "SLURM_PROCID"):
-                kept.pop(name, None)
-        words = [plain(word) for word in raw["argv"]]
-        return {"program": raw["program"], "argv": words, "environment": kept}
-
-
-RECORD = re.compile(
-    r"^JobId=(?P<id>\d+).* JobState=(?P<state>\S+) .*ExitCode=(?P<code>\d+:\d+) ", re.DOTALL
-)
-ENDS = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "OUT_OF_MEMORY", "NODE_FAIL"}
-
-
-def natural(name: str) -> list[object]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 STUB_JOBS = {
@@ -202,10 +103,19 @@ def test_nccl_tests_without_mpi_are_not_believed(slurm):
     assert "ran 1 ranks together, not 6: is it built with MPI=1?" in job.log()
 
 
-def test_hello_of_every_rank_is_in_the_log(slurm):
-    job = Job(slurm, "hello", "nodes=3", "memoryPerNode=100").finished()
-    ranks = sorted(int(line.split(" rank ")[1].split()[0]) for line in job.log().splitlines())
-    assert ranks == [0, 1, 2]
+def test_hello_of_every_rank_is_in_the_log_and_no_node_differs(slurm):
+    job = Job(slurm, "hello", "nodes=3", "tasksPerNode=2", "memoryPerNode=100").finished()
+    *lines, last = job.log().splitlines()
+    told = sorted(line.partition(": ")[2].partition(":")[0] for line in lines)
+    assert told == [f"hello from rank {rank} of 6 on slurmhost" for rank in range(6)]
+    assert json.loads(last) == {
+        "schema": "sunk.dev/hello/v1",
+        "verdict": "well",
+        "ranks": 6,
+        "nodes": 3,
+        "faults": [],
+        "differences": [],
+    }
 
 
 @pytest.mark.parametrize(("order", "plugin"), [("slurm", "pmix"), ("switches", "none")])
@@ -223,6 +133,9 @@ def test_mpi_starts_its_program_on_every_rank(slurm, order, plugin):
         met = evidence_of(job.folder)
         assert [one["node"] for one in met["ranks"].values()] == ["w1", "w2", "w3"]
         assert sorted(met["topology"]["nodes"]) == sorted(met["fabric"]) == ["0", "1", "2"]
+        versions = met["versions"]
+        assert (versions["slurm"], versions["mpi"].split()[0]) == ("24.11.5", "Open")
+        assert (versions["torch"], versions["image"]) == ("absent", {"reference": "absent"})
 
 
 UNEVEN = """\

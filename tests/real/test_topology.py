@@ -17,7 +17,8 @@ from sunk_jobs.rank_map import load_map
 from sunk_jobs.rank_order import DIFFERS
 from tests.support.eventually import eventually
 from tests.support.pages import ROOT
-from tests.support.slurm_namespace import SLURM_CONF, SlurmNamespace
+from tests.support.slurm_namespace import SlurmNamespace
+from tests.support.slurm_texts import SLURM_CONF
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 

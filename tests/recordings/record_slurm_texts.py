@@ -13,7 +13,8 @@ from sunk.progress import Silent
 from sunk.wiring import local as wiring
 from tests.support.cluster import local_settings
 from tests.support.eventually import eventually
-from tests.support.slurm_namespace import SLURM_CONF, SlurmNamespace
+from tests.support.slurm_namespace import SlurmNamespace
+from tests.support.slurm_texts import SLURM_CONF
 
 FOLDER = Path(__file__).parent / "slurm_texts"
 TREE = (

@@ -141,3 +141,30 @@ def all_axes(template: str) -> str:
         text = "\n".join(changed_lines(base, large(template, axes)))
         parts.append(f"== {named(axes)}\n{text}\n" if text else f"== {named(axes)}\n")
     return "\n".join(parts)
+
+
+def string_fields(template: str) -> dict[str, set[str]]:
+    """Return the parameters that can hold any text, by the key that people write.
+
+    Returns:
+        for each the JSON types that occur in it; choices among fixed words are left out.
+    """
+    schema = template_named(template).form.model_json_schema()
+    found = {}
+    for name, one in schema["properties"].items():
+        kinds = set(_kinds(one))
+        if "string" in kinds:
+            found[name] = kinds
+    return found
+
+
+def _kinds(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(kind := schema.get("type"), str) and "enum" not in schema:
+            yield kind
+        parts = {key: one for key, one in schema.items() if key not in {"default", "propertyNames"}}
+        for one in parts.values():
+            yield from _kinds(one)
+    elif isinstance(schema, list):
+        for one in schema:
+            yield from _kinds(one)

@@ -64,6 +64,11 @@ def said() -> dict[str, Any]:
     return found
 
 
+CLUSTERS = {
+    "tree": "On a cluster of 32 nodes with 8 GPUs each, below two leaf switches: ",
+    "block": "On a cluster of 32 nodes in two blocks of 16 (topology/block): ",
+}
+"""Clusters that claims are tried on where the plain one of the tests will not do."""
 _ASKED = {
     "refused": "The real sbatch refuses it:",
     "held": "The real sbatch takes it, and the job asks for:",
@@ -162,6 +167,8 @@ def _section(examples: Examples) -> str:
             _quote(claim, record, document)
             for claim, record in zip(document["claims"], said()[rule.id], strict=True)
         ]
+    if "untried" in document:
+        parts.append(f"Not tried with a real Slurm: {document['untried']}.\n\n")
     if "evasion" in document:
         parts.append("Found too:\n\n" + _block(document["evasion"]))
         parts.append(_messages(examples, "evasion"))
@@ -196,6 +203,8 @@ def _quote(claim: dict[str, Any], record: dict[str, Any], document: dict[str, An
         script = "Tried with:\n\n" + _block(document[claim["example"]])
     shown = "\n".join(record["said"])
     asked = _ASKED[record["how"]]
+    if cluster := claim.get("cluster"):
+        asked = CLUSTERS[cluster] + asked[0].lower() + asked[1:]
     if shown.startswith("JobState="):
         asked = asked.replace("writes this", "writes nothing")
     return f"{script}{asked}\n\n```text\n{shown}\n```\n\n"

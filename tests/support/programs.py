@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sunk.errors import EnvironmentFault
+from sunk.local.software.python_environment import RAY, PythonEnvironment
+from sunk.local.software.python_environment import TORCH as TORCH_ENVIRONMENT
 from sunk.wellknown import TORCH_FOLDER
 from sunk.wiring import local as wiring
 from tests.support.cluster import local_settings
@@ -34,11 +36,24 @@ def torch_environment() -> Path:
     Raises:
         EnvironmentFault: it was never made.
     """
-    shared = wiring.shared_torch(local_settings())
+    return _environment(TORCH_ENVIRONMENT)
+
+
+def ray_environment() -> Path:
+    """Return this machine's Ray environment.
+
+    Raises:
+        EnvironmentFault: it was never made.
+    """
+    return _environment(RAY)
+
+
+def _environment(environment: PythonEnvironment) -> Path:
+    shared = wiring.shared_environment(local_settings(), environment)
     if shared is None:
         raise EnvironmentFault(
-            "run torch programs: this machine has no torch environment",
-            hint="sunk local software torch",
+            f"run {environment.name} programs: this machine has no {environment.name} environment",
+            hint=f"sunk local software {environment.name}",
         )
     return shared.folder
 

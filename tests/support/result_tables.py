@@ -7,10 +7,10 @@ import typing
 from dataclasses import fields
 from typing import Any
 
-from sunk_jobs.results import CollectivesResult, PairResult, Pairs, Row, TrainResult
+from sunk_jobs.results import CollectivesResult, PairResult, Pairs, RayResult, Row, TrainResult
 from tests.support.form_tables import attributes, words
 
-RESULTS = (CollectivesResult, Row, Pairs, TrainResult, PairResult)
+RESULTS = (CollectivesResult, Row, Pairs, TrainResult, RayResult, PairResult)
 
 
 def rows(form: type) -> list[dict[str, str]]:

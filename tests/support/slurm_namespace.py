@@ -26,106 +26,24 @@ from sunk.clients.slurm.runners import ProcessRunner, Runner
 from sunk.errors import EnvironmentFault
 from sunk.wellknown import SLURM_UID
 from tests.support.eventually import eventually
+from tests.support.slurm_texts import (
+    ADDRESS,
+    ALONE,
+    CLUSTER,
+    DATABASE,
+    DATABASE_SQL,
+    HOST,
+    INIT,
+    MAX_NODES,
+    PATH,
+    READY,
+    SLURM_CONF,
+    SLURMDBD_CONF,
+    SOCKET,
+)
 
-HOST = "slurmhost"
-ADDRESS = "10.99.0.1"
-CLUSTER = "lab"
-SOCKET = "/run/slurmrestd/rest.sock"
-READY = "/run/namespace-is-ready"
-DATABASE = "/var/lib/database"
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 START_SECONDS = 90.0
 """Deadline of every step of the start; each takes about a second on an idle machine."""
-
-# Values come as arguments ($1 rootfs, $2 mount point), so nothing is ever quoted by hand.
-INIT = """
-set -eu
-lower=$1 top=$2
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs "$top"
-mkdir "$top/upper" "$top/work" "$top/root"
-root=$top/root
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=$top/upper,workdir=$top/work" "$root"
-mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for device in null zero full random urandom tty; do
-  touch "$root/dev/$device"
-  mount --bind "/dev/$device" "$root/dev/$device"
-done
-mkdir "$root/dev/pts" "$root/dev/shm"
-mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
-ln -s pts/ptmx "$root/dev/ptmx"
-mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-ln -s /proc/self/fd "$root/dev/fd"
-for stream in 0:stdin 1:stdout 2:stderr; do
-  ln -s "/proc/self/fd/${stream%%:*}" "$root/dev/${stream#*:}"
-done
-mount -t tmpfs -o mode=755 tmpfs "$root/run"
-mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-hostname slurmhost
-ip link set lo up
-ip link add br0 type bridge
-ip address add 10.99.0.1/16 dev br0
-ip link set br0 up
-touch "$root/run/namespace-is-ready"
-exec chroot "$root" /usr/bin/tini -- sleep infinity
-"""
-
-MAX_NODES = 100
-SLURM_CONF = f"""\
-ClusterName={CLUSTER}
-SlurmctldHost={HOST}({ADDRESS})
-SlurmUser=slurm
-AuthType=auth/slurm
-CredType=auth/slurm
-AuthInfo=use_client_ids,cred_expire=5
-AuthAltTypes=auth/jwt
-AuthAltParameters=jwt_key=/etc/slurm/jwt_hs256.key
-StateSaveLocation=/var/lib/slurm/ctld
-SlurmctldPidFile=/run/slurmctld/slurmctld.pid
-SlurmdPidFile=/run/slurm/slurmd-%n.pid
-SlurmdSpoolDir=/var/spool/slurmd/%n
-SlurmdParameters=config_overrides
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/linux
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
-MaxNodeCount={MAX_NODES}
-TreeWidth=65533
-ReconfigFlags=KeepPartInfo
-ReturnToService=2
-SlurmdTimeout=60
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
-AccountingStorageEnforce=associations,limits,qos
-NodeSet=workers Feature=worker
-PartitionName=main Nodes=workers Default=YES State=UP
-PartitionName=all Nodes=ALL State=UP
-"""
-
-SLURMDBD_CONF = """\
-AuthType=auth/slurm
-AuthAltTypes=auth/jwt
-AuthAltParameters=jwt_key=/etc/slurm/jwt_hs256.key
-DbdHost=localhost
-DbdAddr=127.0.0.1
-SlurmUser=slurm
-StorageType=accounting_storage/mysql
-StorageHost=localhost
-StorageUser=slurm
-StoragePass=only-in-this-namespace
-StorageLoc=slurm_acct_db
-PidFile=/run/slurmdbd/slurmdbd.pid
-"""
-
-DATABASE_SQL = """\
-create database slurm_acct_db;
-create user slurm@localhost identified by 'only-in-this-namespace';
-grant all on slurm_acct_db.* to slurm@localhost;
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,15 +70,26 @@ class SlurmNamespace:
         folder: empty folder for logs and the mount point.
         nodes: names of the dynamic nodes to start.
         max_nodes: how many records slurmctld has room for.
+        more_conf: lines of slurm.conf before its partitions.
+        files: more files of /etc/slurm, by name.
     """
 
     def __init__(
-        self, *, rootfs: Path, folder: Path, nodes: Sequence[str], max_nodes: int = MAX_NODES
+        self,
+        *,
+        rootfs: Path,
+        folder: Path,
+        nodes: Sequence[str],
+        max_nodes: int = MAX_NODES,
+        more_conf: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.rootfs = rootfs
         self.folder = folder
         self.nodes = tuple(nodes)
         self.max_nodes = max_nodes
+        self.more_conf = more_conf
+        self.files = files or {}
         self.jwt_key = secrets.token_bytes(32)
         self._unshare = 0
         self._init = 0
@@ -174,6 +103,14 @@ class SlurmNamespace:
     def path(self, inside: str) -> Path:
         """Return the way from outside to a file inside the namespace."""
         return Path(f"/proc/{self._init}/root{inside}")
+
+    def mount(self, folder: Path, inside: str) -> None:
+        """Show a folder of this machine inside, at a folder that is made for it."""
+        self.path(inside).mkdir(parents=True)
+        # The mount namespace's own root is this machine's; the init process has changed its.
+        target = self._root / inside.lstrip("/")
+        words = ["nsenter", "-t", str(self._init), "-m", "mount", "--bind", str(folder)]
+        process.run([*words, str(target)], timeout_seconds=20)
 
     def log(self, name: str) -> str:
         """Return the last lines that a daemon wrote."""
@@ -192,7 +129,8 @@ class SlurmNamespace:
             self.start_rest()
             for name in self.nodes:
                 self.start_node(name)
-            self._wait("nodes", self._all_idle)
+            if self.nodes:
+                self.until_idle(self.nodes)
             self._wait(
                 "cluster", lambda: CLUSTER in self.output("sacctmgr", "-n", "show", "cluster")
             )
@@ -229,6 +167,11 @@ class SlurmNamespace:
         conf = f"CPUs=4 RealMemory=2000 Feature=worker Port={port} NodeAddr={ADDRESS}"
         self.daemon(f"slurmd-{name}", ["slurmd", "-D", "-Z", "-N", name, "--conf", conf])
 
+    def let_submit(self, person: Person) -> None:
+        """Give somebody an account to submit with."""
+        self.run("sacctmgr", "-i", "add", "account", "team")
+        self.run("sacctmgr", "-i", "add", "user", person.name, "account=team")
+
     def halt(self, name: str) -> None:
         """Kill one daemon and wait until it is gone."""
         outer = self._daemons.pop(name)
@@ -248,6 +191,32 @@ class SlurmNamespace:
         self._daemons[name] = process.start(
             self._inside(argv, user=user, env=env or {}), log=self.folder / f"{name}.log"
         )
+
+    def lone_daemon(self, name: str, argv: Sequence[str], *, host: str, network: str) -> None:
+        """Start a daemon with a host name, processes, /tmp and network of its own.
+
+        Args:
+            name: of the daemon.
+            argv: its command line.
+            host: its host name.
+            network: name of a network namespace, as `ip netns` knows it.
+        """
+        # Not into the init process's root: the image has no tools to mount with.
+        net = f"--net=/run/netns/{network}"
+        enter = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", net]
+        apart = ["unshare", "-m", "-p", "-f", "-u", "--kill-child", "sh", "-c", ALONE, "sh"]
+        clean = ["env", "-i", f"PATH={PATH}", "HOME=/tmp"]
+        words = [*enter, *apart, str(self._root), host, *clean, *argv]
+        self._daemons[name] = process.start(words, log=self.folder / f"{name}.log")
+
+    @property
+    def _root(self) -> Path:
+        return self.folder / "top" / "root"
+
+    @property
+    def network(self) -> str:
+        """The network namespace that all share, as `ip` takes it."""
+        return str(self._init)
 
     def run(
         self,
@@ -285,7 +254,13 @@ class SlurmNamespace:
         return self._inside(argv, user="root", env={}, cwd="/tmp")
 
     def _inside(
-        self, argv: Sequence[str], *, user: str, env: Mapping[str, str], cwd: str = "/"
+        self,
+        argv: Sequence[str],
+        *,
+        user: str,
+        env: Mapping[str, str],
+        cwd: str = "/",
+        network: str | None = None,
     ) -> list[str]:
         # -r enters init's root; -W would resolve the folder outside, so `env -C` changes into it.
         enter = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", "-n", "-r", "-w"]
@@ -327,6 +302,9 @@ class SlurmNamespace:
         self._put("/etc/nsswitch.conf", nsswitch)
         room = f"MaxNodeCount={MAX_NODES}"
         conf = SLURM_CONF.replace(room, f"MaxNodeCount={self.max_nodes}")
+        conf = conf.replace("NodeSet=", f"{self.more_conf}NodeSet=", 1)
+        for name, text in self.files.items():
+            self._put(f"/etc/slurm/{name}", text)
         self._put("/etc/slurm/slurm.conf", conf)
         self._put("/etc/slurm/slurmdbd.conf", SLURMDBD_CONF, mode=0o600, uid=SLURM_UID)
         self._put("/etc/slurm/slurm.key", secrets.token_bytes(1024), mode=0o600, uid=SLURM_UID)
@@ -368,9 +346,11 @@ class SlurmNamespace:
         self._wait("mariadbd", lambda: bool(self.output(*client, "-e", "select 1")))
         self.output(*client, input_text=DATABASE_SQL)
 
-    def _all_idle(self) -> bool:
-        shown = self.output("sinfo", "-h", "-N", "-p", "all", "-o", "%N %T").splitlines()
-        return set(shown) == {f"{name} idle" for name in self.nodes}
+    def until_idle(self, nodes: Sequence[str]) -> None:
+        """Wait until these are the cluster's nodes, and idle."""
+        wanted = {f"{name} idle" for name in nodes}
+        words = ("sinfo", "-h", "-N", "-p", "all", "-o", "%N %T")
+        self._wait("nodes", lambda: set(self.output(*words).splitlines()) == wanted)
 
     def _wait(self, name: str, predicate: Callable[[], object]) -> None:
         try:

@@ -37,6 +37,8 @@ _SECRET_NAME = re.compile(
     r"|CREDENTIALS?)$",
     re.IGNORECASE,
 )
+NOT_SHOWN = "(not shown)"
+"""Stands for a value with a secret in it."""
 _IN_A_FILE = "write it to a file of mode 600 and let the program read that"
 _OPTION = re.compile(r"-{1,2}[A-Za-z][\w-]*|[A-Z][A-Z0-9_]*")
 """What a value can be given to: an option, or a variable."""
@@ -121,36 +123,36 @@ class JobParameters(BaseModel):
             if is_secret(name, value):
                 yield Breach(
                     field=f"environment.{name}",
-                    value="(not shown)",
+                    value=NOT_SHOWN,
                     limit="no secrets: scripts are stored by Slurm and readable by others",
                     source="lint rule S051",
                     nearest=_IN_A_FILE,
                 )
         for name in type(self).model_fields:
-            texts = () if name == "environment" else _texts(getattr(self, name))
+            texts = () if name == "environment" else texts_in(getattr(self, name))
             if any(map(holds_secret, texts)):
                 yield Breach(
                     field=to_camel(name),
-                    value="(not shown)",
+                    value=NOT_SHOWN,
                     limit="no secrets: everybody on a node can read a program's arguments",
                     source="proc(5), cmdline",
                     nearest=_IN_A_FILE,
                 )
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
     """Yield every text in a parameter; a word after an option comes with it, as one setting."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, inside in value.items():
-            for text in _texts(inside):
+            for text in texts_in(inside):
                 yield f"{key}={text}"
     elif isinstance(value, (list, tuple)):
         words = [one for one in value if isinstance(one, str)]
         yield from (f"{before}={after}" for before, after in pairwise(words))
         for inside in value:
-            yield from _texts(inside)
+            yield from texts_in(inside)
 
 
 class PlacedParameters(JobParameters):

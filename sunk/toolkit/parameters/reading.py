@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sunk.errors import InputError, clip
-from sunk.toolkit.parameters.base import JobParameters
+from sunk.toolkit.parameters.base import NOT_SHOWN, JobParameters, holds_secret, texts_in
 from sunk.toolkit.parameters.breach import refuse
 
 _OF_THE_TEMPLATE = "the template's form"
@@ -41,7 +41,10 @@ def _fault(form: type[BaseModel], error: Any) -> str:
         return f"{place}: no such parameter"
     if error["type"] == "missing":
         return f"{place}: missing"
-    words = f"{place}: {clip(repr(error['input']), 60)}: {error['msg']}{_meaning(form, place)}"
+    # A secret in the wrong form is one all the same.
+    has_secret = any(map(holds_secret, texts_in(error["input"])))
+    value = NOT_SHOWN if has_secret else error["input"]
+    words = f"{place}: {clip(repr(value), 60)}: {error['msg']}{_meaning(form, place)}"
     words += f" (source: {_OF_THE_TEMPLATE}"
     nearest = _nearest(error)
     return f"{words}; nearest: {nearest})" if nearest is not None else f"{words})"

@@ -10,17 +10,18 @@ from sunk.toolkit.parameters.base import LEAST_LEAD_SECONDS, NodeParameters, nea
 from sunk.toolkit.parameters.breach import Breach
 from sunk.toolkit.parameters.kinds import Word
 
-_RESOURCES = "import ray; ray.init(); print(ray.cluster_resources())"
-
 
 class RayParameters(NodeParameters):
     """A Ray cluster for one driver."""
 
     name: Word = Field("ray", description="Job name.")
     program: list[str] = Field(
-        default_factory=lambda: ["python3", "-c", _RESOURCES],
+        default_factory=lambda: ["python3", "-m", "sunk_jobs.ray_nodes"],
         min_length=1,
         description="The driver and its arguments; runs on the node of rank 0.",
+    )
+    start_seconds: int = Field(
+        300, ge=10, le=86400, description="How long nodes wait for each other at the start, in s."
     )
 
 

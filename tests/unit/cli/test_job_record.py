@@ -169,6 +169,56 @@ def test_evidence_that_cannot_be_read_is_left_out(tmp_path, capsys):
     assert (code, "realised" in json.loads(out)) == (exits.OK, False)
 
 
+VERSIONS = {
+    **{"cuda": "13.2", "driver": "580.1", "kernel": "6.1", "mpi": "Open MPI 5.0.7"},
+    **{"nccl": "2.30.7", "python": "3.13.5", "slurm": "24.11.5", "torch": "2.15.0"},
+    "image": {"reference": "absent"},
+}
+
+
+def with_versions(folder: str, *nodes: str, **changed: object) -> str:
+    """Let nodes leave which versions they have, the last one with changes."""
+    for node in nodes:
+        said = {"schema": "sunk.dev/versions/v1", "node": node, **VERSIONS}
+        if node == nodes[-1]:
+            said |= changed
+        Path(folder, "record", f"versions.0.{node}.json").write_text(json.dumps(said))
+    return folder
+
+
+def test_a_version_is_told_once_or_for_each_node_where_they_differ(tmp_path, capsys):
+    nodes = ["w-1", "w-2"]
+    folder = with_versions(met(run(tmp_path), nodes), *nodes, driver="590.1")
+    found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+    assert found["versions"] == {**VERSIONS, "driver": {"0": "580.1", "1": "590.1"}}
+
+
+def test_a_node_that_says_nothing_of_a_version_has_an_unknown_one(tmp_path, capsys):
+    nodes = ["w-1", "w-2"]
+    folder = with_versions(met(run(tmp_path), nodes), *nodes)
+    file = Path(folder, "record", "versions.0.w-2.json")
+    raw = json.loads(file.read_text())
+    del raw["nccl"]
+    file.write_text(json.dumps(raw))
+    found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+    assert found["versions"]["nccl"] == {"0": "2.30.7", "1": "unknown"}
+
+
+def test_versions_are_named_before_what_follows_from_them(tmp_path, capsys):
+    others = {name: f"{value}.9" for name, value in VERSIONS.items() if name != "image"}
+    image = {"reference": "a@b", "digest": "unknown"}
+    first = with_versions(met(run(tmp_path), ["w-1"]), "w-1")
+    second = with_versions(met(run(tmp_path), ["w-3"], "roce"), "w-3", **others, image=image)
+    code, out, _ = said(capsys, "diff", first, second, "--output", "json")
+    assert code == exits.FAILED_CHECK
+    assert [one["key"].removeprefix("realised.") for one in json.loads(out)] == [
+        *("versions.image.digest", "versions.image.reference"),
+        *("versions.driver", "versions.cuda", "versions.nccl", "versions.torch"),
+        *("versions.mpi", "versions.slurm", "versions.python", "versions.kernel"),
+        *("fabric.0.kind", "topology.nodes.0", "ranks.0.node"),
+    ]
+
+
 # --- submitted again
 
 

@@ -18,7 +18,8 @@ MODULES = sorted(
     for file in (JOBS / "sunk_jobs").rglob("*.py")
     if "torchlib" not in file.parts and file.name != "__init__.py"
 )
-PROGRAMS = ("collectives", "torch_collectives", "train_ddp", "train_fsdp2")
+PROGRAMS = ("collectives", "torch_collectives", "train_ddp", "train_fsdp2", "ray_nodes")
+LIBRARIES = {"collectives": "mpi4py", "ray_nodes": "ray"}
 
 
 def python(*words, **variables):
@@ -57,7 +58,7 @@ def test_program_explains_itself(program):
 def test_program_without_its_library_says_so_and_must_not_be_restarted(program, words):
     done = python("-m", f"sunk_jobs.{program}", *words)
     assert done.returncode == exit_codes.DO_NOT_RESTART
-    library = "mpi4py" if program == "collectives" else "torch"
+    library = LIBRARIES.get(program, "torch")
     assert done.stderr.startswith(f"{program}: No module named {library!r}; ")
     assert done.stdout == ""
 

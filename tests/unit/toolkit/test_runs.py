@@ -32,7 +32,7 @@ def test_folder_holds_script_record_and_programs_before_slurm_hears_of_it(tmp_pa
 
 
 def test_template_without_programs_copies_none(tmp_path):
-    assert not (made(tmp_path, "hello").folder / "sunk_jobs").exists()
+    assert not (made(tmp_path, "interactive").folder / "sunk_jobs").exists()
 
 
 def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 
 from sunk.errors import InputError
 from sunk.model.profile import ContainerRuntime, TopologyPlugin
@@ -32,6 +33,7 @@ from tests.support.job_cases import (
     defaults,
     large,
     large_parameters,
+    string_fields,
 )
 
 NAMES = [one.name for one in TEMPLATES]
@@ -127,16 +129,24 @@ def test_job_without_a_wish_for_places_is_the_same_everywhere(template):
     assert len({large(template, axes) for axes in axes_of(template)}) == 1
 
 
+def main_step(lines: list[str]) -> list[str]:
+    """Leave out the lines that tell nodes the image, for the record."""
+    kept = [line for line in lines if "versions" not in line and line not in ("-  '", "+")]
+    assert len(lines) - len(kept) in (0, 4)
+    return kept
+
+
 @pytest.mark.parametrize("template", PLACED)
 def test_container_stands_before_the_program_of_the_main_step_and_nowhere_else(template):
     bare = large(template)
-    pyxis = changed_lines(bare, large(template, (TREE, ContainerRuntime.PYXIS, True)))
+    pyxis = main_step(changed_lines(bare, large(template, (TREE, ContainerRuntime.PYXIS, True))))
     assert [line.split("=")[0].split()[-1] for line in pyxis] == [
         "--container-image",
         "--container-mounts",
         "--container-env",
     ]
-    (line,) = changed_lines(bare, large(template, (TREE, ContainerRuntime.APPTAINER, True)))
+    apptainer = changed_lines(bare, large(template, (TREE, ContainerRuntime.APPTAINER, True)))
+    (line,) = main_step(apptainer)
     assert line.split()[:4] == ["+", "apptainer", "exec", "--nv"]
 
 
@@ -185,7 +195,10 @@ HOSTILE = st.one_of(
         ["$(id)", "`id`", "'; id; '", '"; id; "', "a\nid\n", "a' \"b", "\\", "${IFS}", "&& id", "#"]
     ),
 )
-OPTIONAL = ("partition", "account", "qos", "dependency", "api_key_file", "split_mask", "time_min")
+OPTIONAL = (
+    *("partition", "account", "qos", "dependency", "api_key_file", "split_mask", "time_min"),
+    "memory_per_node",
+)
 
 
 def texts_of(parameters: JobParameters) -> dict[str, Callable[[str], object]]:
@@ -230,12 +243,28 @@ def test_no_value_of_any_parameter_changes_the_number_of_commands(template, valu
     assert commands_in(script) == calm_commands(template, container, name), name
 
 
+IN_FILES = {"grid", "settings"}
+"""What reaches the run through a file beside the script, and never the script itself."""
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_every_parameter_that_holds_a_text_is_among_those_that_are_tried(template):
+    boxes = (None, *ContainerRuntime) if template in PLACED else (None,)
+    tried = {
+        to_camel(name)
+        for box in boxes
+        for name in texts_of(large_parameters(template, (TREE, box, True)))
+    }
+    assert set(string_fields(template)) - tried <= IN_FILES
+
+
 @given(message=st.text(max_size=60).filter(lambda text: "\0" not in text))
 def test_any_message_reaches_the_program_as_one_unchanged_word(message):
     template, parameters = read_job("hello", [])
     script = render_job(template, parameters.model_copy(update={"message": message})).script
     command = script[script.index("\nsrun ") + 1 :]
-    assert shlex.split(command)[-1] == message
+    (said,) = (word for word in shlex.split(command) if word.startswith("--message="))
+    assert said == f"--message={message}"
 
 
 @given(value=st.text(max_size=40), name=st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True))

@@ -152,8 +152,8 @@ RULES = (
         severity=Severity.WARNING,
         title="switch count without a time",
         why="The job waits for that few switches up to max_switch_wait, 300 s unless the cluster "
-        "says otherwise, and is then placed anywhere.",
-        source="sbatch(1), --switches; slurm.conf(5), max_switch_wait",
+        "says otherwise, and is then placed anywhere. A longer time than that is cut to it.",
+        source="sbatch(1), --switches; slurm.conf(5), max_switch_wait; tried with 24.11",
         check=_switches,
     ),
     Rule(
@@ -188,7 +188,7 @@ RULES = (
         severity=Severity.WARNING,
         title="placement options that cancel each other",
         why="`--contiguous` counts for flat topologies only, and `--spread-job` leaves the tree "
-        "aside.",
+        "aside. Slurm takes them together and says nothing.",
         source="sbatch(1), --contiguous and --spread-job",
         check=_contradiction,
     ),

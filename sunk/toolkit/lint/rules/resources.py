@@ -214,9 +214,10 @@ RULES = (
         id="S021",
         severity=Severity.WARNING,
         title="srun without the job's CPUs for each task",
-        why="From 22.05 on srun no longer reads SLURM_CPUS_PER_TASK; later releases take it over "
-        "only in part. Threads then share one CPU.",
-        source="srun(1), --cpus-per-task; release notes of 22.05",
+        why="From 22.05 on srun did not read SLURM_CPUS_PER_TASK, and threads shared one CPU. The "
+        "release tried below takes the job's number over again; a script that says it is right "
+        "under every release.",
+        source="srun(1), --cpus-per-task; release notes of 22.05; tried with 24.11",
         check=_step_cpus,
     ),
     Rule(

@@ -30,7 +30,7 @@ def test_examples_are_complete(rule):
     document = examples_of(rule).document
     wanted = {"good", "bad", "bad_lines", "lookalike"}
     wanted |= {"no_evasion"} if "no_evasion" in document else {"evasion", "evasion_lines"}
-    notes = {"facts", *(f"{kind}_facts" for kind in KINDS), "claims"}
+    notes = {"facts", *(f"{kind}_facts" for kind in KINDS), "claims", "untried"}
     assert wanted <= set(document) <= wanted | notes
 
 

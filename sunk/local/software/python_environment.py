@@ -1,8 +1,9 @@
-"""The torch environment: one Python environment that login and worker Pods mount read-only.
+"""Python environments of applications, which login and worker Pods mount read-only: torch, Ray.
 
-torch is too large for an image (5.2 GB) and nothing of ours needs it to import, so it lies on a
-folder of software beside the images, as sites have it. It is made for the images' Python, by pip
-inside the slurm image's root file system; everything in it is pinned in one file.
+They are too large for an image (torch: 5.2 GB) and nothing of ours needs them to import, so they
+lie on folders of software beside the images, as sites have it. Each is made for the images'
+Python, by pip inside the slurm image's root file system; everything in it is pinned in one file.
+Ray has one of its own: in torch's it would make everybody fetch 2.3 GB again.
 """
 
 from __future__ import annotations
@@ -21,14 +22,8 @@ from sunk.local.software.cache import Cache, Entry, Hook, Say, content_key
 from sunk.local.software.confine import confined
 from sunk.local.software.requirements import require_space
 from sunk.local.software.wheels import run_pip, target_arguments
-from sunk.wellknown import TORCH_FOLDER
+from sunk.wellknown import RAY_FOLDER, TORCH_FOLDER
 
-KIND = "torch"
-"""Kind of the cache entry; its content is the environment itself."""
-DOWNLOAD_MIB = 2350
-INSTALLED_MIB = 5300
-NEEDED_GIB = 8
-"""Wheels and what is unpacked from them lie side by side until the end."""
 FORMAT = "1"
 """Part of the key; to be changed with what the script does."""
 DOWNLOAD_SECONDS = 3600
@@ -60,23 +55,68 @@ echo compiling >&2
 inside "$@" '/usr/bin/python3 -B -m compileall -q -j 2 --invalidation-mode unchecked-hash \\
   "$1/lib" >/dev/null 2>&1 || true'
 echo trying >&2
-inside "$@" '"$1/bin/python3" -B -c "import numpy, torch, torch.distributed
-assert torch.distributed.is_gloo_available()
-print(torch.__version__)"'
+inside "$@" '"$1/bin/python3" -B -c "TRIAL"'
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TorchEnvironment:
-    """A torch environment on this machine.
+class PythonEnvironment:
+    """An environment that can be made.
+
+    Attributes:
+        name: of its cache entries, whose content is the environment itself; of the folder below
+            ``deploy/local`` with its requirements; and of the package that it is for.
+        mount_path: where Pods see it; its programs say this path.
+        trial: a program that has to succeed in it; without double quotes.
+        download_mib: how much there is to download.
+        installed_mib: size of what is unpacked.
+        needed_gib: free space to begin with: wheels and content lie side by side until the end.
+    """
+
+    name: str
+    mount_path: str
+    trial: str
+    download_mib: int
+    installed_mib: int
+    needed_gib: int
+
+    @property
+    def script(self) -> str:
+        """Shell script that makes it."""
+        return _SCRIPT.replace("TRIAL", self.trial)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEnvironment:
+    """A Python environment on this machine.
 
     Attributes:
         folder: the environment; in the cache, must not be written to.
-        version: of torch.
+        version: of the package that it is for.
     """
 
     folder: Path
     version: str
+
+
+TORCH = PythonEnvironment(
+    name="torch",
+    mount_path=TORCH_FOLDER,
+    trial="""import numpy, torch, torch.distributed
+assert torch.distributed.is_gloo_available()
+print(torch.__version__)""",
+    download_mib=2350,
+    installed_mib=5300,
+    needed_gib=8,
+)
+RAY = PythonEnvironment(
+    name="ray",
+    mount_path=RAY_FOLDER,
+    trial="import ray, ray.scripts.scripts; print(ray.__version__)",
+    download_mib=80,
+    installed_mib=270,
+    needed_gib=1,
+)
 
 
 def read_pins(text: str) -> dict[str, str]:
@@ -93,16 +133,17 @@ def read_pins(text: str) -> dict[str, str]:
         match = _PIN.fullmatch(words)
         if match is None or match["name"] in pins:
             raise InputError(
-                f"read the torch environment's pins: line {number}: {words[:60]!r} is not one "
+                f"read the pins of a Python environment: line {number}: {words[:60]!r} is not one "
                 "name==version",
-                hint="pin each package once, in deploy/local/torch/requirements.txt",
+                hint="pin each package once, in the requirements.txt below deploy/local",
             )
         pins[match["name"]] = match["version"]
     return pins
 
 
-def obtain_torch(
+def obtain_environment(
     cache: Cache,
+    environment: PythonEnvironment,
     requirements: Path,
     architecture: str,
     rootfs: Path,
@@ -110,10 +151,11 @@ def obtain_torch(
     say: Say = lambda _text: None,
     hook: Hook = lambda: None,
 ) -> Entry:
-    """Return the entry whose content is the environment, to be mounted at `TORCH_FOLDER`.
+    """Return the entry whose content is the environment, to be mounted at its path.
 
     Args:
         cache: where it is kept.
+        environment: which one.
         requirements: file that pins everything in it.
         architecture: Debian's name.
         rootfs: root file system of the slurm image, whose Python it is for; not changed.
@@ -122,26 +164,39 @@ def obtain_torch(
 
     Raises:
         EnvironmentFault: too little space, no pip, or no network.
-        CommandError: pip failed, or torch cannot be imported; the hint names the log.
+        CommandError: pip failed, or the trial did; the hint names the log.
     """
-    text = requirements.read_text()
-    pins = read_pins(text)
+    name, place, script = environment.name, environment.mount_path, environment.script
+    pins = read_pins(requirements.read_text())
     target = target_arguments(architecture)
-    pinned = [f"{name}=={version}" for name, version in sorted(pins.items())]
-    key = content_key(interpreter(rootfs), *target, *pinned, TORCH_FOLDER, _SCRIPT, FORMAT)
+    pinned = [f"{package}=={version}" for package, version in sorted(pins.items())]
+    key = content_key(interpreter(rootfs), *target, *pinned, place, script, FORMAT)
 
     def build(content: Path) -> None:
-        require_space(cache.folder, "make the torch environment", NEEDED_GIB)
+        require_space(cache.folder, f"make the {name} environment", environment.needed_gib)
         wheels, coming = content.parent / "wheels", content.parent / "coming"
         coming.mkdir()
-        watch = _watched(coming, f"of {DOWNLOAD_MIB} MiB downloaded", say, hook)
-        log = cache.logs / "torch-download.log"
+        watch = _watched(coming, f"of {environment.download_mib} MiB downloaded", say, hook)
+        log = cache.logs / f"{name}-download.log"
         _download(pinned, target, wheels, coming, log, watch)
-        watch = _watched(content, f"of {INSTALLED_MIB} MiB installed", say, hook)
-        _install(content, wheels, rootfs, cache.logs / "torch-install.log", watch)
+        watch = _watched(content, f"of {environment.installed_mib} MiB installed", say, hook)
+        scratch = content.parent / "scratch"
+        words: list[str | Path] = [
+            "sh",
+            "-c",
+            script,
+            "sh",
+            rootfs,
+            scratch,
+            content,
+            place,
+            wheels,
+        ]
+        _install(words, cache.logs / f"{name}-install.log", watch)
+        shutil.rmtree(scratch)  # its mounts went with the process
         shutil.rmtree(wheels)
 
-    return cache.obtain(KIND, key, build, say=say, hook=hook)
+    return cache.obtain(name, key, build, say=say, hook=hook)
 
 
 def _download(
@@ -163,15 +218,10 @@ def _download(
     shutil.rmtree(coming)
 
 
-def _install(content: Path, wheels: Path, rootfs: Path, log: Path, hook: Hook) -> None:
-    scratch = content.parent / "scratch"
+def _install(words: Sequence[str | Path], log: Path, hook: Hook) -> None:
     process.run_logged(
-        confined(["sh", "-c", _SCRIPT, "sh", rootfs, scratch, content, TORCH_FOLDER, wheels]),
-        log=log,
-        timeout_seconds=INSTALL_SECONDS,
-        while_running=hook,
+        confined(words), log=log, timeout_seconds=INSTALL_SECONDS, while_running=hook
     )
-    shutil.rmtree(scratch)  # its mounts went with the process
 
 
 def _watched(folder: Path, words: str, say: Say, hook: Hook) -> Callable[[], None]:

@@ -1,0 +1,260 @@
+"""Bad input of every kind to the running job commands: refused or unknown, named, never a crash."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sunk.cli import app, exits
+from sunk.model.profile import TopologyPlugin
+from sunk.render.profile import dump_profile
+from sunk.toolkit.catalogue import TEMPLATES
+from sunk.wiring import login
+from sunk_jobs import health, hello
+from tests.support.job_cases import profile_of, string_fields
+
+NONE = "/nowhere/at/all"
+FORM = "(source: the template's form"
+
+
+def typed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr of a command line."""
+    code = app.run(["job", *words])
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+def render(capsys: pytest.CaptureFixture[str], template: str, *values: str) -> tuple[int, str, str]:
+    words = [word for value in values for word in ("--set", value)]
+    return typed(capsys, "render", template, *words)
+
+
+# --- wrong units
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "field", "nearest"),
+    [
+        ("hello", "memoryPerNode=64GiB", "memoryPerNode: '64GiB': ", "64G"),
+        ("hello", "memoryPerNode=lots", "memoryPerNode: 'lots': ", None),
+        ("data-preparation", "memoryPerCpu=1.5G", "memoryPerCpu: '1.5G': ", None),
+        ("hello", "timeLimit=4h", "timeLimit: '4h': ", "04:00:00"),
+        ("hello", "timeLimit=01:75:00", "timeLimit: '01:75:00': ", None),
+        ("fsdp2", "timeMin=-5", "timeMin: -5: ", None),
+        ("nccl-tests", "maxBytes=1GB", "maxBytes: '1GB': ", "1G"),
+        ("fsdp2", "saveSeconds=5m", "saveSeconds: '5m': ", None),
+        ("health-gate", "clockSkewSeconds=nan", "clockSkewSeconds: 'nan': ", "3600.0"),
+        ("mpi", "nodes=2.5", "nodes: 2.5: ", None),
+    ],
+)
+def test_wrong_unit_is_named_with_what_would_do(capsys, template, value, field, nearest):
+    code, out, err = render(capsys, template, value)
+    start = f"error: read parameters of template {template}: {field}"
+    end = f"{FORM})\n" if nearest is None else f"{FORM}; nearest: {nearest})\n"
+    assert (code, out, err.startswith(start), err.endswith(end)) == (2, "", True, True), err
+
+
+# --- impossible layouts
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "said"),
+    [
+        (
+            "megatron",
+            ("nodes=6", "tensorParallel=4"),
+            "tensorParallel: 4: TP·CP·PP = 4 has to divide 6 ranks "
+            "(source: world = TP·CP·PP·DP; nearest: 3)",
+        ),
+        (
+            "vllm",
+            ("nodes=2", "tensorParallel=3"),
+            "tensorParallel: 3: TP·PP = 3 has to be 2 "
+            "(source: nodes · processesPerNode; nearest: 2)",
+        ),
+        (
+            "mpi",
+            ("nodes=6", "segment=4"),
+            "segment: 4: has to divide 6 nodes (source: sbatch(1), --segment; nearest: 3)",
+        ),
+        (
+            "deepspeed",
+            ("nodes=2", "globalBatch=3"),
+            "globalBatch: 3: a multiple of 2 (source: microBatch · 2 replicas; nearest: 4)",
+        ),
+    ],
+)
+def test_impossible_layout_is_refused_with_the_nearest_that_is_possible(
+    capsys, template, values, said
+):
+    wanted = (2, "", f"error: read parameters of template {template}: {said}\n")
+    assert render(capsys, template, *values) == wanted
+
+
+# --- missing files
+
+NO_FILE = "No such file or directory"
+NO_FOLDER = "there is no such folder\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ["render", f"{NONE}.yaml"],
+            2,
+            f"read job file {NONE}.yaml: {NO_FILE}\n"
+            "hint: give the path of a YAML file, or a template's name: sunk job template list\n",
+        ),
+        (
+            ["render", "hello", "--profile", NONE],
+            2,
+            f"read {NONE}: {NO_FILE}\nhint: give the path of a file\n",
+        ),
+        (
+            ["render", "hello", "--diff", NONE],
+            2,
+            f"read {NONE}: {NO_FILE}\nhint: give the path of a file\n",
+        ),
+        (
+            ["lint", NONE],
+            3,
+            f"read script {NONE}: {NO_FILE}\nhint: give the paths of sbatch scripts\n",
+        ),
+        (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
+        (["lint", "--baseline", NONE, __file__], 2, f"read baseline {NONE}: {NO_FILE}\n"),
+        (["prove", NONE], 2, f"prove {NONE}: {NO_FOLDER}"),
+        (["record", NONE], 2, f"show {NONE}: {NO_FOLDER}"),
+        (["diff", NONE, NONE], 2, f"compare {NONE}: {NO_FOLDER}"),
+        (["replay", NONE], 2, f"replay {NONE}: {NO_FOLDER}"),
+        (["explain", NONE], 2, f"explain {NONE}: {NO_FOLDER}"),
+        (["status", NONE], 2, f"show {NONE}: {NO_FOLDER}"),
+        (["watch", NONE], 2, f"watch {NONE}: {NO_FOLDER}"),
+        (["stats", NONE], 2, f"measure {NONE}: {NO_FOLDER}"),
+    ],
+)
+def test_missing_file_or_folder_is_named(capsys, words, code, said):
+    assert typed(capsys, *words) == (code, "", f"error: {said}")
+
+
+# --- secrets
+
+TOKEN = f"hf_{'a' * 30}"
+
+
+def values_of(template: str) -> Iterator[tuple[str, str, str]]:
+    """Yield template, parameter and an assignment that puts the token there."""
+    for name, kinds in string_fields(template).items():
+        if "object" in kinds:
+            text = f"{{A: [{TOKEN}]}}" if "array" in kinds else f"{{A: {TOKEN}}}"
+            text = f"[{{A: {TOKEN}}}]" if name == "settings" else text
+        else:
+            text = f"[{TOKEN}]" if "array" in kinds else TOKEN
+        yield template, name, f"{name}={text}"
+
+
+SECRETS = [one for template in TEMPLATES for one in values_of(template.name)]
+
+
+@pytest.mark.parametrize(("template", "name", "assignment"), SECRETS)
+def test_secret_in_any_parameter_of_any_template_is_refused_and_never_shown(
+    capsys, template, name, assignment
+):
+    code, out, err = render(capsys, template, assignment)
+    assert (code, out) == (exits.USAGE, "")
+    assert err.startswith(f"error: read parameters of template {template}: {name}")
+    assert TOKEN not in err
+
+
+# --- profiles of another cluster
+
+
+def test_profile_of_another_cluster_is_refused_before_anything_is_made(
+    capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(login, "cluster_name", lambda: "other")
+    file = tmp_path / "profile.yaml"
+    file.write_text(dump_profile("lab", profile_of(TopologyPlugin.TREE)))
+    runs = tmp_path / "runs"
+    words = ("submit", "hello", "--profile", str(file), "--run-dir", str(runs))
+    code, out, err = typed(capsys, *words)
+    assert (code, out, runs.exists()) == (2, "", False)
+    assert "the profile is of cluster lab" in err
+    assert "other" in err
+
+
+# --- logs
+
+LINES = (
+    "NCCL version 2.30.7+cuda13.0",
+    "ncclCommInitRank comm 0x1 rank 0 nranks 1 cudaDev 0 - Init COMPLETE",
+    "Channel 00/0 : 0[0] -> 0[0] [send] via NET/IB/0/GDRDMA",
+)
+
+
+def logged(folder: Path, text: str) -> str:
+    file = folder / "record" / "nccl" / "0.w1.1"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return str(folder)
+
+
+def nccl(*lines: str) -> str:
+    return "".join(f"w1:1:9 [0] NCCL INFO {line}\n" for line in lines)
+
+
+def proved(capsys: pytest.CaptureFixture[str], folder: str) -> tuple[int, list[dict[str, Any]]]:
+    code, out, err = typed(capsys, "prove", folder, "--output", "json")
+    assert err == ""
+    (account,) = json.loads(out)
+    return code, account["processes"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("NCCL version 99.0.0+cuda42", "comm 0x1: rank zero of one is ready", "ring 0 by fabric"),
+        ("Bootstrap : Using eth0", "NET/Quantum : Using [0]qp0", "Ring 00 : 0 -> 1 via NET/Q/0"),
+    ],
+)
+def test_log_of_an_nccl_whose_words_nobody_knows_proves_nothing(capsys, tmp_path, lines):
+    code, processes = proved(capsys, logged(tmp_path, nccl(*lines)))
+    verdicts = {one["verdict"] for process in processes for one in process["findings"]}
+    assert code == exits.UNKNOWN
+    assert "PASS" not in verdicts
+
+
+@pytest.mark.parametrize("cut", range(0, len(nccl(*LINES)), 7))
+def test_truncated_log_proves_no_more_than_the_whole_one(capsys, tmp_path, cut):
+    code, processes = proved(capsys, logged(tmp_path, nccl(*LINES)[:cut]))
+    assert code == exits.UNKNOWN
+    for process in processes:
+        assert process["rank"] in {None, 0}
+
+
+# --- hostlists of 100,000 nodes
+
+HUGE = "w[1-100000]"
+HUGE_SECONDS = 5.0
+
+
+def test_script_that_names_100000_nodes_is_linted_at_once(capsys, tmp_path):
+    file = tmp_path / "job.sbatch"
+    file.write_text(f"#!/bin/bash\n#SBATCH --time=60 --nodelist={HUGE}\nsrun ./simulate\n")
+    start = time.monotonic()
+    code, _, err = typed(capsys, "lint", str(file))
+    assert (code, err) == (exits.OK, "")
+    assert time.monotonic() - start < HUGE_SECONDS
+
+
+@pytest.mark.parametrize(("program", "words"), [(hello, ("--ranks-per-node", "1")), (health, ())])
+def test_job_of_100000_nodes_is_told_the_limit_by_its_programs(capsys, tmp_path, program, words):
+    code = program.main(["judge", "--folder", str(tmp_path), "--nodes", HUGE, *words])
+    name = program.__name__.rpartition(".")[2]
+    said = f"expand hostlist '{HUGE}': stands for 100000 names, the limit is 65536"
+    assert (code, capsys.readouterr().err) == (2, f"{name}: {said}\n")
