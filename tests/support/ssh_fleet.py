@@ -53,7 +53,7 @@ read name < "/etc/fleet/names/$3"
 [ -e "/etc/fleet/first/$name" ] && . "/etc/fleet/first/$name"
 exec unshare -u sh -c 'hostname "$1"; eval "$SSH_ORIGINAL_COMMAND"' sh "$name"
 """
-# $1 rootfs, $2 mount point, $3 folder with what the hosts need.
+# $1 root file systems, $2 mount point, $3 folder with what the hosts need.
 _INIT = """
 set -eu
 lower=$1 top=$2 own=$3
@@ -123,6 +123,7 @@ class SshFleet:
         daemons: what to bring up.
         tools: name -> script, put before all other programs of the hosts.
         first: name of a host -> lines for sh that run before anything else there.
+        below: another root file system of the same release, seen where the first has nothing.
     """
 
     def __init__(
@@ -132,8 +133,11 @@ class SshFleet:
         daemons: Sequence[Daemon],
         tools: dict[str, str] | None = None,
         first: dict[str, str] | None = None,
+        *,
+        below: Path | None = None,
     ) -> None:
-        self.rootfs, self.folder = rootfs, folder
+        self.layers = tuple(one for one in (rootfs, below) if one is not None)
+        self.folder = folder
         self.daemons = tuple(daemons)
         self.tools, self.first = tools or {}, first or {}
         self.user_key = Ed25519PrivateKey.generate()
@@ -150,7 +154,7 @@ class SshFleet:
                 [
                     *("setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "-u", "-i"),
                     *("-n", "--kill-child", "sh", "-c", _INIT, "sh"),
-                    *map(str, (self.rootfs, point, own)),
+                    *(":".join(map(str, self.layers)), str(point), str(own)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
