@@ -20,6 +20,7 @@ from tests.support.fabric_faults import (
     SCENES,
     Red,
     Scene,
+    clone_guid,
     count_errors,
     first_host,
     host_ports,
@@ -36,6 +37,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 OF_THE_MACHINE = {"host.limits.memlock"}
 """What this machine may truly lack: its hosts have its limits."""
+ALSO = {clone_guid: ("evidence.identity", "rdma.port.state")}
+"""Two hosts that both say one GUID may be one that answers twice, so both are named as well."""
 NIGHTLY = [
     pytest.param(scene, fault, id=f"{scene}-{fault.__name__}")
     for scene in SCENES
@@ -143,4 +146,5 @@ def test_every_fault_of_every_fabric_is_found_and_named_once(operate, scene, fau
         fault(operator.site.subnet, operator.scene)
         after = operator.red()
     expected = FAULTS[fault][scene][1]
-    assert (before, after) == (set(), {expected} if expected else set())
+    beside = {one for one in after if one[0] in ALSO.get(fault, ())}
+    assert (before, after - beside) == (set(), {expected} if expected else set())

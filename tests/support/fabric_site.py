@@ -1,8 +1,8 @@
 """Hosts of a simulated fabric that one logs into: real sshd, real infiniband-diags, real opensm.
 
-Each host is a name in a network namespace, and reaches the simulator over that network. What a
-host has and the simulator makes for its own client alone, a tree of sysfs, every login gets at
-`SYSFS`. Nothing of this is known to who logs in: the tools are found in PATH, as anywhere.
+Each host is a name in a network namespace; its fabric is another network, where the simulator
+answers. What a host has and the simulator makes for its own client alone, a tree of sysfs, every
+login gets at `SYSFS`. Nothing of this is known to who logs in: the tools are found in PATH.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.ibsim import PRELOAD, SERVER_PORT, SHARED, Subnet, simulated
+from tests.support.ibsim import PRELOAD, SHARED, Subnet, simulated
 from tests.support.simulated_fabric import Simulated
 from tests.support.ssh_fleet import SshFleet, daemons
 
@@ -24,18 +24,20 @@ SYSFS = "sys"
 AT_ONCE = 4
 """The simulator takes ten clients, managers among them."""
 SSHD = 4
-_REACH = {"IBSIM_SERVER_NAME": "10.77.0.1", SERVER_PORT: "7070"}
-# Tools leave a folder named after their process in the current one. $ADAPTERS has a word
-# mlx5_0=H-a088c20300000010 for every adapter; who asks the fabric does it from the first.
+# A tool leaves a folder named after its process in the current one, and its messages begin with
+# the words that it was called by. Where it listens, the simulator sees that a client has died.
+_ON_FABRIC = f"nsenter --net=/proc/1/ns/net env PATH=/usr/sbin:/usr/bin LD_PRELOAD={PRELOAD}"
 _TOOL = f"""\
 #!/bin/sh
-cd "$(mktemp -d)" && LD_PRELOAD={PRELOAD} exec /usr/sbin/{{name}} "$@"
+cd "$(mktemp -d)" && exec {_ON_FABRIC} {{name}} "$@"
 """
+# $ADAPTERS has a word mlx5_0=H-a088c20300000010 for every adapter; who asks the fabric does it
+# from the first, which $SIM_HOST names.
 _EACH_ADAPTER = f"""\
 #!/bin/sh
 cd "$(mktemp -d)" || exit 1
 for one in $ADAPTERS; do
-  SIM_HOST=${{one#*=}} LD_PRELOAD={PRELOAD} /usr/sbin/ibstat "$@" | sed "s/ibsim0/${{one%%=*}}/"
+  SIM_HOST=${{one#*=}} {_ON_FABRIC} ibstat "$@" | sed "s/ibsim0/${{one%%=*}}/"
 done
 """
 # A client makes the tree when it first looks there, and removes it when it ends. It knows
@@ -45,7 +47,7 @@ cd "$(mktemp -d)"
 for one in $ADAPTERS; do
   at=sys/class/infiniband/${{one%%=*}}
   mkdir -p sys/class/infiniband
-  SIM_HOST=${{one#*=}} LD_PRELOAD={PRELOAD} perl -e '
+  SIM_HOST=${{one#*=}} {_ON_FABRIC} perl -e '
     opendir(my $found, "/sys/class/infiniband") or die "look for adapters: $!";
     system("unset LD_PRELOAD; cp -r sys-$$/sys/class/infiniband/ibsim0 $ARGV[0]");
   ' "$at"
@@ -89,8 +91,7 @@ def fabric_site(
     slurm_rootfs: Path, fabric_rootfs: Path, folder: Path, made: Simulated, hosts: tuple[str, ...]
 ) -> Iterator[FabricSite]:
     """Bring a fabric up with some of its hosts to log into."""
-    variables = "".join(f"export {name}={value}\n" for name, value in _REACH.items())
-    first = {host: variables + _adapters(made, host) + _SYSFS for host in hosts}
+    first = {host: _adapters(made, host) + _SYSFS for host in hosts}
     tools = {name: _TOOL.format(name=name) for name in _ASK_FABRIC} | {"ibstat": _EACH_ADAPTER}
     own = folder / "fleet"
     own.mkdir()
@@ -99,7 +100,7 @@ def fabric_site(
     ) as fleet:
         shared = Path(f"/proc/{fleet.init}/root{SHARED}")
         shared.mkdir()
-        with simulated(Subnet(made, shared, fleet.init, _REACH)) as subnet:
+        with simulated(Subnet(made, shared, fleet.init)) as subnet:
             options = fleet.write_user_files(folder / "user")
             yield FabricSite(fleet, subnet, hosts, options)
 

@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,6 @@ from tests.support.simulated_fabric import Simulated
 SHARED = "/fabric"
 """Where the test's folder is inside."""
 PRELOAD = "/usr/lib/x86_64-linux-gnu/umad2sim/libumad2sim.so"
-SERVER_PORT = "IBSIM_SERVER_PORT"
 SWEEP_SECONDS = 20
 """What opensm takes at worst for the largest fabric of the tests, when the machine is idle."""
 
@@ -56,14 +55,12 @@ class Subnet:
         made: what was cabled at the start.
         folder: for files, empty; seen inside as `SHARED`.
         init: a process in the namespaces, and in the root, that everything runs in.
-        reach: variables by which a tool finds the simulator; none in the simulator's network.
         managers: by name, those that run.
     """
 
     made: Simulated
     folder: Path
     init: int
-    reach: Mapping[str, str] = field(default_factory=dict)
     managers: dict[str, SubnetManager] = field(default_factory=dict)
     _sim: subprocess.Popen[bytes] | None = None
 
@@ -73,9 +70,8 @@ class Subnet:
         nodes, ports = len(self.made.guids), sum(self.made.switches.values())
         sizes = ("-N", str(nodes + 8), "-S", str(len(self.made.switches) + 8))
         space = ("-P", str(ports + 2 * nodes + 64))
-        listens = ("-r", "-l", self.reach[SERVER_PORT]) if self.reach else ()
         self._sim = self._popen(
-            ("ibsim", "-s", *sizes, *space, *listens, f"{SHARED}/net"), "sim", stdin=subprocess.PIPE
+            ("ibsim", "-s", *sizes, *space, f"{SHARED}/net"), "sim", stdin=subprocess.PIPE
         )
         eventually(lambda: "simulator ready" in self.said(), 10, what="the simulator")
 
@@ -155,8 +151,7 @@ class Subnet:
         # Tools leave a folder named after their process in the current one.
         enter = ["nsenter", "-t", str(self.init), "-m", "-p", "-u", "-i", "-n", "-r", "-w"]
         if host:
-            at = {"LD_PRELOAD": PRELOAD, "SIM_HOST": self.made.node_id(host)}
-            variables = {**variables, **self.reach, **at}
+            variables = {**variables, "LD_PRELOAD": PRELOAD, "SIM_HOST": self.made.node_id(host)}
         values = [f"{name}={value}" for name, value in sorted(variables.items())]
         return [*enter, "env", "-i", "-C", "/tmp", f"PATH={PATH}", "HOME=/tmp", *values, *words]
 

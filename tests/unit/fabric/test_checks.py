@@ -22,6 +22,9 @@ from sunk_fabric.catalogue.all import BY_ID, CHECKS
 from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
+from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.topology.fabric import build
+from sunk_fabric.topology.intended import intended_of
 from tests.support.examples import examples
 from tests.support.fabric_checks import every
 from tests.support.fabric_texts import FOLDER, fixtures
@@ -244,6 +247,30 @@ def test_port_that_is_down_blocks_its_rate_and_not_its_neighbours(tmp_path):
         ("rdma.port.rate", Verdict.BLOCKED, "node/gpu001/mlx5_1/1"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
         ("rdma.port.state", Verdict.FAIL, "node/gpu001/mlx5_1/1"),
+    ]
+
+
+def test_ports_behind_a_dead_switch_wait_for_the_switch(tmp_path):
+    fabric = eight_rail()
+    plan = intended_of(build(ibnetdiscover.parse(fabric.text()).value))
+    for leaf in ("su0-leaf0", "su0-leaf1"):
+        behind = [far.node for at, far in fabric.peers.items() if at.node == leaf]
+        for node in (leaf, *(one for one in behind if fabric.is_host(one))):
+            fabric.remove(node)
+    down = HEALTHY_IBSTAT.replace(b"State: Active", b"State: Down")
+    files = {"ibnetdiscover.txt": fabric.text(), "gpu0003/ibstat.txt": down}
+    only = ["rdma.port.state", "ib.switches.complete"]
+    assert [
+        (one.check, one.verdict, one.subject, one.blocked_by)
+        for one in every(tmp_path, files, intended=plan, only=only)
+        if one.check in only
+    ] == [
+        ("ib.switches.complete", Verdict.FAIL, "switch/su0-leaf0", ()),
+        ("ib.switches.complete", Verdict.FAIL, "switch/su0-leaf1", ()),
+        *(
+            ("rdma.port.state", Verdict.BLOCKED, f"node/gpu0003/mlx5_{rail}/1", (only[1],))
+            for rail in (0, 1)
+        ),
     ]
 
 
