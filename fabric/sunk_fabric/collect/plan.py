@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sunk.assess.evidence import Evidence
 from sunk.errors import InputError
 from sunk.model.hostlist import expand
-from sunk_fabric.collect.questions import OnceQuestion, Question
+from sunk_fabric.collect.questions import AT_LID, OnceQuestion, Question
 
 HOSTS_LIMIT = 100_000
 
@@ -80,9 +80,14 @@ def plan(
     return Plan(
         hosts={host: ask for host, ask in asked.items() if ask},
         once=left,
-        stays=tuple(one for one in before if not one.incomplete and one.name not in anew),
+        stays=tuple(one for one in before if not one.incomplete and not _is_asked(one, anew)),
         had={host: over.get(host, "") for host, ask in asked.items() if not ask},
     )
+
+
+def _is_asked(one: Evidence, anew: set[str]) -> bool:
+    """Return whether a text is asked for anew, as managers are whenever the ports' own is."""
+    return one.name in anew or ("sminfo.first" in anew and one.name.startswith(AT_LID))
 
 
 def _whole(evidence: Iterable[Evidence]) -> Mapping[str, set[str]]:
