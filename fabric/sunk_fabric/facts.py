@@ -108,9 +108,13 @@ class Facts:
         own = tuple(
             Tested(one.parsed.value, one.evidence, outputs) for one in readings if _ended_well(one)
         )
+        # Two ranks of a test's transfer are no test of their own.
+        parts = {attempt.evidence for one in own for attempt in one.record.attempts}
         others: tuple[Reading[Measured], ...] = self.readings.get("collectives", ())
         matrices = (
-            tested_matrix(one.parsed.value, one.evidence) for one in others if _ended_well(one)
+            tested_matrix(one.parsed.value, one.evidence)
+            for one in others
+            if _ended_well(one) and one.evidence not in parts
         )
         return (*own, *(one for one in matrices if one is not None))
 

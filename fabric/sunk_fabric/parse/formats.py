@@ -110,9 +110,13 @@ FORMATS = (
         name="collectives",
         command="python3 -m sunk_jobs.collectives",
         words=tuple(
-            (python, f"sunk_jobs.{name}")
+            (python, *(f"sunk_jobs.{one}" for one in names))
             for python in ("python", "python3")
-            for name in ("collectives", "torch_collectives")
+            for names in (
+                ("collectives",),
+                ("torch_collectives",),
+                ("torchrun", "torch_collectives"),
+            )
         ),
         parse=collectives.parse,
     ),
