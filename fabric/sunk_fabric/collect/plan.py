@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sunk.assess.evidence import Evidence
 from sunk.errors import InputError
 from sunk.model.hostlist import expand
+from sunk.model.reach import is_address
 from sunk_fabric.collect.questions import AT_LID, OnceQuestion, Question
 
 HOSTS_LIMIT = 100_000
@@ -33,10 +34,14 @@ class Plan:
 def hosts_of(words: Iterable[str]) -> tuple[str, ...]:
     """Return the hosts that hostlists stand for, each once, in their order.
 
+    An IPv6 address, which no hostlist holds, is a word of its own.
+
     Raises:
         InputError: a word is no hostlist.
     """
-    found = [name for word in words for name in expand(word, limit=HOSTS_LIMIT)]
+    found: list[str] = []
+    for word in words:
+        found += (word,) if is_address(word) else expand(word, limit=HOSTS_LIMIT)
     return tuple(dict.fromkeys(found))
 
 

@@ -97,6 +97,10 @@ def test_hosts_come_once_in_their_order():
     assert hosts_in("# all\nb[1-2] a # and this\n\n b2\n") == ("b1", "b2", "a")
 
 
+def test_an_ipv6_address_is_a_host():
+    assert hosts_of(["fd77::1", "a", "fe80::1%eth0"]) == ("fd77::1", "a", "fe80::1%eth0")
+
+
 def test_no_host_is_refused():
     with pytest.raises(InputError, match="none is named"):
         plan({}, ONCE)
