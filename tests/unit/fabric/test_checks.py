@@ -604,6 +604,42 @@ def test_limit_of_locked_memory_says_who_can_raise_it(limit, verdict, words, che
     assert words in found
 
 
+LOW = "Max locked memory         {0:<20} {1:<20} bytes     \n"
+
+
+def limits_of(*hosts: str, name: str, soft: str = "8388608", hard: str = "8388608"):
+    return {f"{host}/proc_limits.{name}.txt": LOW.format(soft, hard).encode() for host in hosts}
+
+
+def test_one_limit_at_many_processes_is_one_finding_with_a_hostlist(check):
+    hosts = [f"gpu{number:03d}" for number in range(1, 5)]
+    files = {**limits_of(*hosts, name="shell"), **limits_of(*hosts, name="slurmd")}
+    end = "may be raised to 8388608 alone: whoever started the process has to give more"
+    assert check("host.limits.memlock", files) == [
+        (
+            Verdict.FAIL,
+            "limits/memlock",
+            f"locked memory is 8388608 bytes for shell and slurmd on gpu[001-004] and {end}",
+        )
+    ]
+
+
+def test_limits_of_unlike_cause_are_apart_and_a_lone_one_keeps_its_place(check):
+    files = {
+        **limits_of("gpu1", "gpu2", name="shell"),
+        **limits_of("gpu2", name="slurmd"),
+        **limits_of("gpu3", name="slurmd", soft="65536", hard="unlimited"),
+        **limits_of("gpu3", name="shell", soft="unlimited", hard="unlimited"),
+    }
+    found = check("host.limits.memlock", files)
+    assert [one[:2] for one in found] == [
+        (Verdict.FAIL, "limits/memlock"),
+        (Verdict.PASS, "node/gpu3/limits/shell"),
+        (Verdict.FAIL, "node/gpu3/limits/slurmd"),
+    ]
+    assert "for shell on gpu[1-2]; slurmd on gpu2 and" in found[0][2]
+
+
 def test_module_that_is_not_loaded_fails_unless_devices_are_there(check):
     files = {"gpu001/proc_modules.txt": text("proc_modules", "mlx5")}
     assert [one[0] for one in check("host.modules", files)] == [Verdict.PASS]
