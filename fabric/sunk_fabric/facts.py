@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar, cast
 
 from sunk_fabric.collection import NAME, Collection
 from sunk_fabric.expected import Expected
-from sunk_fabric.parse.active_test import TestRecord
 from sunk_fabric.parse.collectives import Measured
 from sunk_fabric.parse.dump_lfts import Table
 from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.parse.text import Content, Parsed
+from sunk_fabric.parse.traffic_record import TestRecord
 from sunk_fabric.tested import Tested, tested_matrix
 from sunk_fabric.topology.audit import Audit, audit
 from sunk_fabric.topology.routes import Routes, follow
@@ -103,7 +103,7 @@ class Facts:
     @cached_property
     def tests(self) -> tuple[Tested, ...]:
         """Return the active tests whose records are sound."""
-        readings: tuple[Reading[TestRecord], ...] = self.readings.get("active_test", ())
+        readings: tuple[Reading[TestRecord], ...] = self.readings.get("traffic_record", ())
         outputs = {one.evidence: (one.exit_code, one.parsed) for one in self.every}
         own = tuple(
             Tested(one.parsed.value, one.evidence, outputs) for one in readings if _ended_well(one)

@@ -10,8 +10,8 @@ from sunk_fabric.active.layout import Layout
 from sunk_fabric.active.patterns import Flow
 from sunk_fabric.active.samples import Gone, Path, Phase, Sample
 from sunk_fabric.parse import collectives, iperf3, pair, perftest
-from sunk_fabric.parse.active_test import Attempt, TestRecord
 from sunk_fabric.parse.text import Parsed
+from sunk_fabric.parse.traffic_record import Attempt, TestRecord
 
 NOT_STARTED = frozenset({126, 127})
 """Exit codes of shells and `env` for a program that cannot be run."""

@@ -20,8 +20,8 @@ from sunk_fabric.active.readings import NOT_STARTED, samples_of
 from sunk_fabric.active.samples import Gone, Phase, Sample
 from sunk_fabric.active.tools import BASE_PORT, Ends, Settings, Tool, limited
 from sunk_fabric.parse import formats
-from sunk_fabric.parse.active_test import Attempt, Cleanup
 from sunk_fabric.parse.text import Parsed
+from sunk_fabric.parse.traffic_record import Attempt, Cleanup
 from sunk_jobs.leftovers import MARK
 
 _TICK_SECONDS = 0.02

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
-    active_test,
     chronyc,
     collection,
     collectives,
@@ -63,6 +62,7 @@ from sunk_fabric.parse import (
     subnet_lst,
     sysfs_rdma,
     timedatectl,
+    traffic_record,
     uname,
 )
 from sunk_fabric.parse.text import Content, Parsed
@@ -101,10 +101,10 @@ FORMATS = (
         parse=collection.parse,
     ),
     Format(
-        name="active_test",
+        name="traffic_record",
         command="sunk fabric test",
         words=(("sunk", "fabric", "test"),),
-        parse=active_test.parse,
+        parse=traffic_record.parse,
     ),
     Format(
         name="collectives",

@@ -9,13 +9,15 @@ import pytest
 
 from sunk.errors import EnvironmentFault
 from sunk_fabric.active.backends import CommandBackend
+from sunk_fabric.active.patterns import Flow
 from sunk_fabric.active.readings import samples_of
 from sunk_fabric.active.runner import Runner
+from sunk_fabric.active.samples import Phase
 from sunk_fabric.active.session import hold
 from sunk_fabric.active.slurm import SlurmBackend
 from sunk_fabric.active.tools import TOOLS, Ends, Settings, ToolName
 from sunk_fabric.parse import collectives, formats
-from sunk_fabric.parse.active_test import Attempt
+from sunk_fabric.parse.traffic_record import Attempt
 from sunk_jobs.leftovers import MARK
 from sunk_jobs.results import COLLECTIVES, PAIR
 from tests.support.active_world import made_plan
@@ -219,3 +221,15 @@ def test_ranks_are_one_step_on_both_hosts_and_of_their_tools_format(tmp_path):
         assert step[:5] == ("srun", "--jobid=7", "--overlap", "--nodes=2", "--ntasks=2")
         assert {"--nodelist=h0,h1", f"--mpi={mpi}"} < set(step)
         assert step[-len(words) :] == words
+
+
+@pytest.mark.parametrize("name", [one for one in TOOLS if TOOLS[one].server is None])
+def test_job_on_both_hosts_is_marked_and_ends_by_itself(tmp_path, name):
+    machine = Machine()
+    backend = SlurmBackend(None, tmp_path, job=7)
+    runner = Runner(backend, TOOLS[name], HOW, {}, "m4rk", tmp_path, machine)
+    runner.transfer(1, Phase.SCREEN, (Flow("h0", "h1", ""),))
+    (started,) = machine.started
+    ranks = started.words[started.words.index("env") :]
+    assert ranks[:5] == ("env", f"{MARK}=m4rk", "timeout", "--kill-after=1", "6")
+    assert machine.running == []
