@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar, cast
 
 from sunk_fabric.collection import NAME, Collection
 from sunk_fabric.expected import Expected
-from sunk_fabric.parse.active_test import TestRecord
 from sunk_fabric.parse.collectives import Measured
 from sunk_fabric.parse.dump_lfts import Table
 from sunk_fabric.parse.ibnetdiscover import Discovery
 from sunk_fabric.parse.link_list import IntendedLink
 from sunk_fabric.parse.text import Content, Parsed
+from sunk_fabric.parse.traffic_record import TestRecord
 from sunk_fabric.tested import Tested, tested_matrix
 from sunk_fabric.topology.audit import Audit, audit
 from sunk_fabric.topology.routes import Routes, follow
@@ -103,14 +103,18 @@ class Facts:
     @cached_property
     def tests(self) -> tuple[Tested, ...]:
         """Return the active tests whose records are sound."""
-        readings: tuple[Reading[TestRecord], ...] = self.readings.get("active_test", ())
+        readings: tuple[Reading[TestRecord], ...] = self.readings.get("traffic_record", ())
         outputs = {one.evidence: (one.exit_code, one.parsed) for one in self.every}
         own = tuple(
             Tested(one.parsed.value, one.evidence, outputs) for one in readings if _ended_well(one)
         )
+        # Two ranks of a test's transfer are no test of their own.
+        parts = {attempt.evidence for one in own for attempt in one.record.attempts}
         others: tuple[Reading[Measured], ...] = self.readings.get("collectives", ())
         matrices = (
-            tested_matrix(one.parsed.value, one.evidence) for one in others if _ended_well(one)
+            tested_matrix(one.parsed.value, one.evidence)
+            for one in others
+            if _ended_well(one) and one.evidence not in parts
         )
         return (*own, *(one for one in matrices if one is not None))
 

@@ -35,6 +35,11 @@ def pair(one: str, other: str, rail: str = "") -> str:
     return _path("pair", *sorted((one, other)), *((rail,) if rail else ()))
 
 
+def limit(name: str) -> str:
+    """Return a limit that many processes have in common."""
+    return _path("limits", name)
+
+
 def run(name: str) -> str:
     """Return a measurement, such as one benchmark."""
     return _path("run", name)

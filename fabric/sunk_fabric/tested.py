@@ -13,9 +13,9 @@ from sunk_fabric.active.patterns import Flow, Pattern
 from sunk_fabric.active.readings import layout_of_record, samples_of
 from sunk_fabric.active.samples import Phase, Sample
 from sunk_fabric.active.suspects import Assessment
-from sunk_fabric.parse.active_test import SCHEMA, TestRecord
 from sunk_fabric.parse.collectives import Measured
 from sunk_fabric.parse.text import Parsed
+from sunk_fabric.parse.traffic_record import SCHEMA, TestRecord
 
 
 @dataclass(frozen=True)

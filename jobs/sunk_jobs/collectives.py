@@ -126,7 +126,7 @@ def main(words: Sequence[str] | None = None) -> int:
         COLLECTIVES,
         plan,
         measured,
-        hosts=ranks.all_gather(platform.node()),
+        hosts=ranks.all_gather(_node()),
         library=_library(MPI),
         element_type=options.type,
         reordered=options.map is not None,
@@ -154,8 +154,7 @@ def _checked(mpi: Any, world: Any, options: argparse.Namespace, plan: bench.Plan
         raise Unfit(said)
     if options.map is None:
         return world
-    node = os.environ.get("SLURMD_NODENAME") or platform.node().partition(".")[0]
-    hosts = world.allgather(node)
+    hosts = world.allgather(_node())
     text, problem = world.bcast(_read(options.map) if world.Get_rank() == 0 else None)
     if problem:
         raise Unfit(problem)
@@ -163,6 +162,11 @@ def _checked(mpi: Any, world: Any, options: argparse.Namespace, plan: bench.Plan
         return world.Split(0, places(load_map(text), hosts)[world.Get_rank()])
     except RankMapError as exc:
         raise Unfit(f"{options.map}: {exc}") from exc
+
+
+def _node() -> str:
+    """Return Slurm's name of this node, or the machine's own outside a job."""
+    return os.environ.get("SLURMD_NODENAME") or platform.node().partition(".")[0]
 
 
 def _read(file: Path) -> tuple[str, str]:

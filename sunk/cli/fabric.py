@@ -16,7 +16,7 @@ from sunk.cli import (
     fabric_catalogue,
     fabric_collect,
     fabric_findings,
-    fabric_test,
+    fabric_traffic,
     result_file,
 )
 from sunk.cli.lazy import Later
@@ -46,7 +46,7 @@ For example:
 )
 app.command(name="collect")(fabric_collect.collect)
 app.add_typer(fabric_catalogue.app, name="catalogue")
-app.command()(fabric_test.test)
+app.command()(fabric_traffic.test)
 
 IntendedOption = Annotated[
     Path | None,

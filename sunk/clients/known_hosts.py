@@ -1,7 +1,7 @@
 """OpenSSH's known_hosts files: which keys a host may show.
 
-Plain and hashed names, patterns and ``@revoked`` are read; lines of certificate authorities are
-passed over, as paramiko verifies no host certificates.
+Plain and hashed names, patterns and ``@revoked`` are read. A line of a certificate authority makes
+no key good, as paramiko verifies no host certificates; it is known of, so that one can say so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from sunk.errors import ConfigError
 
 DEFAULT_FILES = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 _HASHED = "|1|"
+REVOKED, AUTHORITY = "@revoked", "@cert-authority"
+"""Marks before an entry; sshd(8), the format of its file of known hosts."""
 
 
 class Trust(Enum):
@@ -33,12 +35,16 @@ class Trust(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One entry: its first field, and the key."""
+    """One entry: its first field, the key, and the mark before both."""
 
     names: str
     kind: str
     key: str
-    revoked: bool
+    marker: str = ""
+
+    @property
+    def revoked(self) -> bool:
+        return self.marker == REVOKED
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,12 @@ class KnownHosts:
     Attributes:
         plain: name -> entries, for names that are neither hashed nor patterns.
         other: all other entries.
+        authorities: first fields of the lines of certificate authorities.
     """
 
     plain: dict[str, list[_Line]] = field(default_factory=dict)
     other: list[_Line] = field(default_factory=list)
+    authorities: list[str] = field(default_factory=list)
 
     def trust(self, name: str, port: int, kind: str, key: str) -> Trust:
         """Return what is known about a key.
@@ -70,6 +78,11 @@ class KnownHosts:
             return Trust.KNOWN
         # A host that is known by keys of other kinds alone was asked for one of those.
         return Trust.CHANGED if any(not one.revoked for one in lines) else Trust.UNKNOWN
+
+    def has_authority(self, name: str, port: int) -> bool:
+        """Return whether an authority is named that may certify this host."""
+        wanted = entry_name(name, port)
+        return any(_matches(names, wanted) for names in self.authorities)
 
     def kinds(self, name: str, port: int) -> tuple[str, ...]:
         """Return the kinds of key that the host is known by, in the order of the files."""
@@ -103,7 +116,9 @@ def read(files: Iterable[Path]) -> KnownHosts:
         except OSError as exc:
             raise ConfigError(f"read {file}: {exc.strerror}") from exc
         for line in _parsed(text):
-            if any(sign in line.names for sign in ("*", "?", "!", _HASHED)):
+            if line.marker == AUTHORITY:
+                found.authorities.append(line.names)
+            elif any(sign in line.names for sign in ("*", "?", "!", _HASHED)):
                 found.other.append(line)
             else:
                 for name in line.names.split(","):
@@ -117,8 +132,8 @@ def _parsed(text: str) -> Iterator[_Line]:
         if not words or words[0].startswith("#"):
             continue
         marker = words.pop(0) if words[0].startswith("@") else ""
-        if len(words) >= 3 and marker in {"", "@revoked"}:
-            yield _Line(words[0], words[1], words[2], bool(marker))
+        if len(words) >= 3 and marker in {"", REVOKED, AUTHORITY}:
+            yield _Line(words[0], words[1], words[2], marker)
 
 
 def _matches(names: str, wanted: str) -> bool:

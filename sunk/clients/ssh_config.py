@@ -51,7 +51,8 @@ class Login:
 
     def __str__(self) -> str:
         """Return ``user@address:port``, with the user's own name for it where that differs."""
-        place = f"{self.user}@{self.address}:{self.port}"
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        place = f"{self.user}@{address}:{self.port}"
         return place if self.name == self.address else f"{self.name} ({place})"
 
 
@@ -63,7 +64,8 @@ class Overrides:
         user: login name.
         keys: private keys; only these are tried.
         known_hosts: the only file of host keys.
-        jump: jump hosts as ``[USER@]HOST[:PORT]``, by commas.
+        jump: jump hosts as ``[USER@]HOST[:PORT]``, by commas; an IPv6 address with a port in
+            brackets.
     """
 
     user: str | None = None
@@ -141,13 +143,13 @@ class Logins:
         found: list[Login] = []
         for place in way.split(","):
             user, _, rest = place.strip().removeprefix("ssh://").rpartition("@")
-            name, colon, port = rest.rpartition(":")
+            with self._understanding():
+                name, port = _place(rest)
             # Jump hosts of the option are the whole way; those of the file may have their own.
             own = "none" if self._overrides.jump is not None or found else None
-            one = self._of(name if colon else rest, jump=own, depth=depth + 1)
-            with self._understanding():
-                one = replace(one, port=int(port)) if colon else one
-            found += [*one.jumps, replace(one, user=user or one.user, jumps=())]
+            one = self._of(name, jump=own, depth=depth + 1)
+            user, port = user or one.user, port or one.port
+            found += [*one.jumps, replace(one, user=user, port=port, jumps=())]
         return tuple(found)
 
     def _understanding(self) -> _Understanding:
@@ -168,6 +170,23 @@ class _Understanding:
         wrong = (paramiko.SSHException, ValueError, KeyError)
         if isinstance(error, wrong):
             raise ConfigError(f"read {self.file}: {clip(str(error))}") from error
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    """Return host and port of ``HOST[:PORT]``; an IPv6 address with a port is in brackets.
+
+    Raises:
+        ValueError: the port is none, or the bracket is not closed.
+    """
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        if not bracket or rest[:1] not in {"", ":"}:
+            raise ValueError(f"{text!r} is not [HOST]:PORT")
+        return name, int(rest[1:]) if rest else None
+    if text.count(":") != 1:
+        return text, None
+    name, _, port = text.partition(":")
+    return name, int(port)
 
 
 def _words(found: Mapping[str, Any], key: str) -> tuple[str, ...]:

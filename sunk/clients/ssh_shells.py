@@ -228,8 +228,11 @@ def _verify(key: paramiko.PKey, login: Login, known: KnownHosts, what: str) -> N
         case Trust.UNKNOWN:
             port = "" if login.port == 22 else f"-p {login.port} "
             files = " ".join(str(one) for one in login.known_hosts[:1])
+            words = f"no known_hosts file has its {kind} key {key.fingerprint}"
+            if known.has_authority(name, login.port):
+                words += "; one has a certificate authority for it, which is not asked here"
             raise NotReached(
-                f"{what}: no known_hosts file has its {kind} key {key.fingerprint}",
+                f"{what}: {words}",
                 reason=Reason.HOST_KEY_UNKNOWN,
                 system=SYSTEM,
                 hint=f"compare it with what its console says, then ssh-keyscan {port}{name}"

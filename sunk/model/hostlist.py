@@ -50,3 +50,12 @@ def fold(names: Iterable[str]) -> str:
     if not checked:
         return ""
     return str(NodeSet.fromlist(sorted(set(checked)), resolver=RESOLVER_NOGROUP))
+
+
+def folded(names: Iterable[str]) -> str:
+    """Return names as a hostlist for people; those that no hostlist holds stand one by one."""
+    every = sorted(set(names))
+    try:
+        return fold(every)
+    except InputError:
+        return " ".join(every)

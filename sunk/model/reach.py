@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 
 
@@ -30,3 +31,12 @@ class Reason(StrEnum):
     EXEC = "exec refused"
     SHELL = "no shell"
     LOST = "connection lost"
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is given by its IP address, which may name a zone: ``fe80::1%eth0``."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

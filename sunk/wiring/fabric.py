@@ -17,6 +17,7 @@ from sunk.clients import evidence_files, process
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.errors import InputError
 from sunk_fabric.active.backends import Backend, CommandBackend
+from sunk_fabric.active.layout import NO_RAIL
 from sunk_fabric.active.planning import Plan
 from sunk_fabric.active.runner import Launch, Runner
 from sunk_fabric.active.session import Held, hold
@@ -74,9 +75,12 @@ def run(  # noqa: PLR0913 - what a test is put together from
         commands: Slurm's, where they are not this machine's.
 
     Raises:
-        InputError: the folder exists, or the command is none.
+        InputError: the folder exists, the command is none, or the tool cannot be
+            run so.
         SunkError: the hosts cannot be had.
     """
+    if TOOLS[tool].server is None:
+        _refuse_apart(plan, reach, tool)
     if folder.exists():
         raise InputError(f"write the folder {folder}: it exists", hint="name one that does not")
     with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
@@ -98,6 +102,24 @@ def run(  # noqa: PLR0913 - what a test is put together from
         folder.parent.mkdir(parents=True, exist_ok=True)
         evidence_files.write(folder, pack(held.kept))
         return held
+
+
+def _refuse_apart(plan: Plan, reach: Reach, tool: ToolName) -> None:
+    """Refuse what a tool that is one job on two hosts cannot do.
+
+    Raises:
+        InputError: it would be started on one host, or is to use a rail.
+    """
+    if reach.command:
+        raise InputError(
+            f"run {tool} through --run: it is one job on two hosts, which Slurm starts",
+            hint="leave --run away, or choose another --tool",
+        )
+    if plan.layout.rails != (NO_RAIL,):
+        raise InputError(
+            f"run {tool} on {', '.join(plan.layout.rails)}: its library chooses the adapter",
+            hint="leave --rail away, or choose another --tool",
+        )
 
 
 def _backend(reach: Reach, commands: SlurmCommands, scratch: Path) -> Backend:

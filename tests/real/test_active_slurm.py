@@ -11,6 +11,7 @@ import sunk_jobs
 from sunk.clients import process
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.wiring import fabric as wiring
+from sunk_fabric import folder as folders
 from sunk_fabric import service
 from sunk_fabric.active.layout import layout_of
 from sunk_fabric.active.patterns import Pattern
@@ -37,7 +38,9 @@ def python(slurm_namespace: SlurmNamespace) -> str:
     return PYTHON
 
 
-def run(namespace: SlurmNamespace, python: str, folder: Path, **reach):
+def run(
+    namespace: SlurmNamespace, python: str, folder: Path, tool: ToolName = ToolName.PAIR, **reach
+):
     """Run a tournament of the three nodes, and return what it left."""
 
     def launch(argv, *, output, errors):
@@ -65,8 +68,14 @@ def run(namespace: SlurmNamespace, python: str, folder: Path, **reach):
     return wiring.run(
         made,
         wiring.Reach(partition="all", **reach),
-        ToolName.PAIR,
-        Settings(seconds=1.0, total_bytes=10_000_000, python=python, wait_seconds=10.0),
+        tool,
+        Settings(
+            seconds=10.0 if tool is ToolName.MPI4PY else 1.0,
+            total_bytes=10_000_000,
+            message_bytes=2**20,
+            python=python,
+            wait_seconds=10.0,
+        ),
         {(name, ""): ADDRESS for name in NODES},
         folder,
         lambda _text: None,
@@ -87,6 +96,25 @@ def test_test_runs_in_a_job_of_its_own_and_leaves_nothing(slurm_namespace, pytho
         for one in service.check(tmp_path / "found", None, None, ("pair.whole", "pair.path"))
     }
     assert verdicts == {"pair.whole": "PASS", "pair.path": "PASS"}
+
+
+def test_ranks_of_mpi_are_transfers_too(slurm_namespace, python, tmp_path):
+    held = run(slurm_namespace, python, tmp_path / "found", ToolName.MPI4PY)
+    rates = {
+        (one.flow.sender, one.flow.receiver): one.gbit_per_s
+        for test in folders.read(tmp_path / "found")[0].tests
+        for one in test.samples
+        if not one.gone
+    }
+    assert set(rates) == {(one, other) for one in NODES for other in NODES if one != other}
+    assert all(one is not None and one > 0 for one in rates.values())
+    assert {one.host: one.state for one in held.record.cleanup} == dict.fromkeys(NODES, "clean")
+    found = service.check(tmp_path / "found", None, None, ("pair.whole", "pair.path"))
+    # MPI does not say over which device its bytes went.
+    assert {one.check: one.verdict for one in found} == {
+        "pair.whole": "PASS",
+        "pair.path": "UNKNOWN",
+    }
 
 
 def test_job_that_was_there_is_used_and_left_running(slurm_namespace, python, tmp_path):

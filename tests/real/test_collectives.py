@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sunk_fabric.active.tools import TOOLS, Ends, Settings, ToolName
+from sunk_fabric.parse import collectives
 from sunk_jobs.exit_codes import DO_NOT_RESTART
 from tests.support.pages import ROOT
 from tests.support.programs import TORCH, WORK, compute_node, result_of, torch_environment
@@ -73,6 +76,15 @@ def test_ranks_of_torchrun_measure_and_find_every_element_right(torch_node, rank
     result = result_of(done)
     check(result, "sunk.dev/torch_collectives/v1", ranks, size)
     assert result["library"].endswith(" gloo")
+
+
+def test_two_tasks_of_the_active_tests_torch_tool_meet_and_measure(torch_node):
+    ends, how = Ends(address="127.0.0.1", port=18515, rail=""), Settings(python=TORCH)
+    words = shlex.join(TOOLS[ToolName.TORCH].client(ends, how))
+    done = torch_node.run("sh", "-c", f"{words} & {words} & wait", cwd=WORK)
+    parsed = collectives.parse(done.stdout.encode())
+    assert (parsed.trouble, parsed.value.hosts) == ("", (HOST, HOST)), done.stderr
+    assert parsed.value.library.endswith(" gloo")
 
 
 def test_torch_self_test_makes_two_ranks(torch_node):

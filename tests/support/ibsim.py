@@ -49,31 +49,24 @@ class SubnetManager:
 
 @dataclass
 class Subnet:
-    """A simulated subnet; use `running` to make one.
+    """A simulated subnet; use `running` to make one, or `simulated` where namespaces are there.
 
     Attributes:
         made: what was cabled at the start.
         folder: for files, empty; seen inside as `SHARED`.
-        rootfs: of the fabric tools.
+        init: a process in the namespaces, and in the root, that everything runs in.
         managers: by name, those that run.
     """
 
     made: Simulated
     folder: Path
-    rootfs: Path
+    init: int
     managers: dict[str, SubnetManager] = field(default_factory=dict)
-    _outer: subprocess.Popen[bytes] | None = None
-    _init: int = 0
     _sim: subprocess.Popen[bytes] | None = None
 
     def start(self, net: bytes) -> None:
         """Start the simulator; return once it answers."""
         (self.folder / "net").write_bytes(net)
-        point = self.folder / "point"
-        point.mkdir()
-        place = Rootfs(folder=self.rootfs, point=point, binds={self.folder: SHARED})
-        self._outer = place.start("sleep", "infinity", log=self.folder / "init.log")
-        self._init = eventually(self._find_init, 5, what="the namespaces")
         nodes, ports = len(self.made.guids), sum(self.made.switches.values())
         sizes = ("-N", str(nodes + 8), "-S", str(len(self.made.switches) + 8))
         space = ("-P", str(ports + 2 * nodes + 64))
@@ -117,9 +110,7 @@ class Subnet:
     def end(self, name: str) -> None:
         """Kill a manager, as if its host had lost power."""
         manager = self.managers.pop(name)
-        for pid in _children(manager.process.pid):
-            os.kill(pid, signal.SIGKILL)
-        manager.process.wait(10)
+        _kill(manager.process)
 
     def run(
         self, *words: str, host: str, timeout_seconds: float = 60
@@ -134,24 +125,13 @@ class Subnet:
         )
 
     def stop(self) -> None:
-        """End managers before the simulator, which they would wait for; then all that is left."""
+        """End managers before the simulator, which they would wait for."""
         for name in tuple(self.managers):
             self.end(name)
-        if self._sim is not None and self._sim.stdin is not None:
-            self._sim.stdin.close()
-        if self._outer is not None:
-            self._outer.kill()
-            self._outer.wait(10)
         if self._sim is not None:
-            self._sim.wait(10)
-
-    def _find_init(self) -> int:
-        """Return the first process inside, once it is the one that stays."""
-        assert self._outer is not None
-        for pid in _children(self._outer.pid):
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/usr/bin/tini\0"):
-                return pid
-        return 0
+            assert self._sim.stdin is not None
+            self._sim.stdin.close()
+            _kill(self._sim)
 
     def _popen(
         self,
@@ -169,7 +149,7 @@ class Subnet:
 
     def _argv(self, words: tuple[str, ...], host: str, variables: dict[str, str]) -> list[str]:
         # Tools leave a folder named after their process in the current one.
-        enter = ["nsenter", "-t", str(self._init), "-m", "-p", "-u", "-i", "-n", "-r", "-w"]
+        enter = ["nsenter", "-t", str(self.init), "-m", "-p", "-u", "-i", "-n", "-r", "-w"]
         if host:
             variables = {**variables, "LD_PRELOAD": PRELOAD, "SIM_HOST": self.made.node_id(host)}
         values = [f"{name}={value}" for name, value in sorted(variables.items())]
@@ -180,12 +160,42 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def _kill(entered: subprocess.Popen[bytes]) -> None:
+    """Kill what nsenter runs, and wait for both."""
+    for pid in _children(entered.pid):
+        os.kill(pid, signal.SIGKILL)
+    entered.wait(10)
+
+
+def _find_init(outer: int) -> int:
+    """Return the first process inside, once it is the one that stays."""
+    for pid in _children(outer):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/usr/bin/tini\0"):
+            return pid
+    return 0
+
+
 @contextmanager
 def running(rootfs: Path, folder: Path, made: Simulated, first: str = "") -> Iterator[Subnet]:
-    """Run a simulated subnet without a manager."""
-    subnet = Subnet(made, folder, rootfs)
+    """Run a simulated subnet without a manager, in namespaces of its own."""
+    point = folder / "point"
+    point.mkdir()
+    place = Rootfs(folder=rootfs, point=point, binds={folder: SHARED})
+    outer = place.start("sleep", "infinity", log=folder / "init.log")
     try:
-        subnet.start(made.net(first))
+        init = eventually(lambda: _find_init(outer.pid), 5, what="the namespaces")
+        with simulated(Subnet(made, folder, init), first) as subnet:
+            yield subnet
+    finally:
+        outer.kill()
+        outer.wait(10)
+
+
+@contextmanager
+def simulated(subnet: Subnet, first: str = "") -> Iterator[Subnet]:
+    """Run a subnet, without a manager, in namespaces that are there."""
+    try:
+        subnet.start(subnet.made.net(first))
         yield subnet
     finally:
         subnet.stop()

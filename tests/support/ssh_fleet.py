@@ -30,10 +30,14 @@ from sunk.errors import EnvironmentFault
 from tests.support.eventually import eventually
 
 PORT = 22
+OTHER_PORT = 2222
+NETWORK_6 = "fd77:"
+"""Begins addresses of IPv6: ``fd77::1``."""
 _READY = "/run/fleet/ready"
 
 SSHD_CONFIG = """\
 Port 22
+Port 2222
 PidFile none
 UsePAM no
 UseDNS no
@@ -53,7 +57,7 @@ read name < "/etc/fleet/names/$3"
 [ -e "/etc/fleet/first/$name" ] && . "/etc/fleet/first/$name"
 exec unshare -u sh -c 'hostname "$1"; eval "$SSH_ORIGINAL_COMMAND"' sh "$name"
 """
-# $1 rootfs, $2 mount point, $3 folder with what the hosts need.
+# $1 root file systems, $2 mount point, $3 folder with what the hosts need.
 _INIT = """
 set -eu
 lower=$1 top=$2 own=$3
@@ -80,7 +84,7 @@ class Daemon:
 
     Attributes:
         number: from 0; its network namespace is called after it.
-        names: of the hosts that it is, by their addresses.
+        names: of the hosts that it is, by their addresses, of IPv4 or of IPv6 in `NETWORK_6`.
         runs: what listens at port 22: ``sshd``, ``http``, ``nothing``.
     """
 
@@ -103,7 +107,7 @@ class Daemon:
         yield f"ip netns add {space}"
         yield f"ip link add {port} type veth peer name eth0 netns {space}"
         yield f"ip link set {port} master br0 up"
-        adds = "\\n".join(f"addr add {one}/16 dev eth0" for one in self.names)
+        adds = "\\n".join(f"addr add {one}{_length(one)} dev eth0" for one in self.names)
         yield f"printf '{adds}\\nlink set lo up\\nlink set eth0 up\\n' | ip -n {space} -batch -"
         enter = f"ip netns exec {space}"
         if self.runs == "sshd":
@@ -123,6 +127,7 @@ class SshFleet:
         daemons: what to bring up.
         tools: name -> script, put before all other programs of the hosts.
         first: name of a host -> lines for sh that run before anything else there.
+        below: another root file system of the same release, seen where the first has nothing.
     """
 
     def __init__(
@@ -132,8 +137,11 @@ class SshFleet:
         daemons: Sequence[Daemon],
         tools: dict[str, str] | None = None,
         first: dict[str, str] | None = None,
+        *,
+        below: Path | None = None,
     ) -> None:
-        self.rootfs, self.folder = rootfs, folder
+        self.layers = tuple(one for one in (rootfs, below) if one is not None)
+        self.folder = folder
         self.daemons = tuple(daemons)
         self.tools, self.first = tools or {}, first or {}
         self.user_key = Ed25519PrivateKey.generate()
@@ -150,7 +158,7 @@ class SshFleet:
                 [
                     *("setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "-u", "-i"),
                     *("-n", "--kill-child", "sh", "-c", _INIT, "sh"),
-                    *map(str, (self.rootfs, point, own)),
+                    *(":".join(map(str, self.layers)), str(point), str(own)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -276,6 +284,7 @@ class SshFleet:
             "cp /etc/fleet/hosts /etc/hosts",
             "ip link add br0 type bridge",
             "ip addr add 10.77.0.1/16 dev br0",
+            f"ip addr add {NETWORK_6}:ffff{_length(NETWORK_6)} dev br0",
             "ip link set br0 up",
         ]
         names = [f"{a} {n}\n" for one in self.daemons for a, n in one.names.items()]
@@ -309,6 +318,11 @@ def daemons(count: int, names: Sequence[str], start: int = 0, runs: str = "sshd"
         addresses = [f"10.77.{1 + space}.{1 + each}" for each in range(len(own))]
         made.append(Daemon(space, dict(zip(addresses, own, strict=True)), runs))
     return made
+
+
+def _length(address: str) -> str:
+    # An address that is still looked for twice could not be used at once.
+    return "/64 nodad" if ":" in address else "/16"
 
 
 def public(key: Ed25519PrivateKey) -> str:

@@ -30,6 +30,18 @@ class Backend(Protocol):
     def words(self, host: str, command: Sequence[str]) -> tuple[str, ...]:
         """Return what to start on this machine so that a command runs on a host."""
 
+    def together(self, hosts: Sequence[str], command: Sequence[str], mpi: str) -> tuple[str, ...]:
+        """Return what to start on this machine so that a command is one job on all of some hosts.
+
+        Args:
+            hosts: one rank on each.
+            command: of every rank.
+            mpi: how they find each other, a word of ``srun --mpi``.
+
+        Raises:
+            InputError: this way to hosts has no jobs.
+        """
+
     def release(self) -> str:
         """Give the hosts back; return what could not be given back, empty when all was."""
 
@@ -74,6 +86,18 @@ class CommandBackend:
             else:
                 made.append(word.replace(HOST, host))
         return tuple(made)
+
+    def together(self, hosts: Sequence[str], command: Sequence[str], mpi: str) -> tuple[str, ...]:
+        """Refuse.
+
+        Raises:
+            InputError: always: a command reaches one host.
+        """
+        raise InputError(
+            f"run {' '.join(command[-1:])} with --mpi={mpi} as one job on {len(hosts)} hosts: a"
+            " command reaches one",
+            hint="leave --run away, so that Slurm starts it, or choose another --tool",
+        )
 
     def release(self) -> str:
         """Nothing was reserved."""

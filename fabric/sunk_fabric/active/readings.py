@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sunk_fabric.active.layout import Layout
 from sunk_fabric.active.patterns import Flow
 from sunk_fabric.active.samples import Gone, Path, Phase, Sample
-from sunk_fabric.parse import iperf3, pair, perftest
-from sunk_fabric.parse.active_test import Attempt, TestRecord
+from sunk_fabric.parse import collectives, iperf3, pair, perftest
 from sunk_fabric.parse.text import Parsed
+from sunk_fabric.parse.traffic_record import Attempt, TestRecord
 
 NOT_STARTED = frozenset({126, 127})
 """Exit codes of shells and `env` for a program that cannot be run."""
@@ -74,12 +74,10 @@ def _measured(made: Sample, code: int | None, parsed: Parsed[Any]) -> Sample:
         return _of_pair(made, value)
     if trouble := _trouble(value, code, parsed):
         return replace(made, gone=trouble[0], trouble=trouble[1])
-    match value:
-        case iperf3.Test():
-            return _of_iperf3(made, value)
-        case perftest.Run():
-            return _of_perftest(made, value)
-    return replace(made, gone=Gone.BROKEN, trouble="it is no output of a transfer")
+    reader = _READERS.get(type(value))
+    if reader is None:
+        return replace(made, gone=Gone.BROKEN, trouble="it is no output of a transfer")
+    return reader(made, value)
 
 
 def _trouble(value: object, code: int | None, parsed: Parsed[Any]) -> tuple[Gone, str] | None:
@@ -139,3 +137,22 @@ def _of_perftest(made: Sample, one: perftest.Run) -> Sample:
         gbit_per_s=row.average_gbit_per_s if row and row.average_gbit_per_s > 0 else None,
         path=path if device else None,
     )
+
+
+def _of_ranks(made: Sample, one: collectives.Measured) -> Sample:
+    """Return the rate from the sender's rank to the receiver's; no device is told."""
+    names = [name.partition(".")[0] for name in one.hosts]
+    ends = [end.partition(".")[0] for end in (made.flow.sender, made.flow.receiver)]
+    if sorted(names) != sorted(ends) or one.pairs is None:
+        words = f"its ranks were on {' and '.join(one.hosts) or 'no host'}"
+        return replace(made, gone=Gone.BROKEN, trouble=words)
+    value = one.pairs.gb_per_s[names.index(ends[0])][names.index(ends[1])]
+    return replace(made, gbit_per_s=None if value is None else value * 8)
+
+
+_READERS: Mapping[type, Callable[[Sample, Any], Sample]] = {
+    iperf3.Test: _of_iperf3,
+    perftest.Run: _of_perftest,
+    collectives.Measured: _of_ranks,
+}
+"""What a parser makes of an output -> what that adds to a sample."""

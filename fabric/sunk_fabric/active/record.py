@@ -9,7 +9,7 @@ import msgspec
 
 from sunk_fabric.active.layout import Layout
 from sunk_fabric.active.planning import Plan
-from sunk_fabric.parse.active_test import SCHEMA, Attempt, Cleanup, Leaf, Place, TestRecord
+from sunk_fabric.parse.traffic_record import SCHEMA, Attempt, Cleanup, Leaf, Place, TestRecord
 
 
 def record_of(

@@ -18,10 +18,10 @@ from sunk_fabric.active.backends import Backend
 from sunk_fabric.active.patterns import Flow, Round
 from sunk_fabric.active.readings import NOT_STARTED, samples_of
 from sunk_fabric.active.samples import Gone, Phase, Sample
-from sunk_fabric.active.tools import BASE_PORT, Ends, Settings, Tool
+from sunk_fabric.active.tools import BASE_PORT, Ends, Settings, Tool, limited
 from sunk_fabric.parse import formats
-from sunk_fabric.parse.active_test import Attempt, Cleanup
 from sunk_fabric.parse.text import Parsed
+from sunk_fabric.parse.traffic_record import Attempt, Cleanup
 from sunk_jobs.leftovers import MARK
 
 _TICK_SECONDS = 0.02
@@ -57,11 +57,11 @@ class Launch(Protocol):
 
 @dataclass(slots=True)
 class _Going:
-    """A transfer that is under way."""
+    """A transfer that is under way; without a server, both ends are one job."""
 
     flow: Flow
     words: tuple[str, ...]
-    server: Running
+    server: Running | None
     client: Running
     started: float
     at: str
@@ -117,7 +117,7 @@ class Runner:
         try:
             self._watch(going)
         finally:
-            self._end([each for one in going for each in (one.client, one.server)])
+            self._end([each for one in going for each in (one.client, one.server) if each])
         made += [self._finished(number, phase, one) for one in going]
         self.attempts += made
         return samples_of(made, self._outputs(made))
@@ -137,8 +137,11 @@ class Runner:
 
     def _start(self, flow: Flow, port: int) -> _Going:
         ends = Ends(address=self._address(flow), port=port, rail=flow.rail)
-        server = self._run(flow.receiver, self._tool.server(ends, self._settings))
         words = self._tool.client(ends, self._settings)
+        if self._tool.server is None:
+            client = self._run_together(flow.ends, words)
+            return _Going(flow, words, None, client, time.monotonic(), _now())
+        server = self._run(flow.receiver, self._tool.server(ends, self._settings))
         try:
             client = self._run(flow.sender, words)
         except EnvironmentFault:
@@ -150,10 +153,21 @@ class Runner:
         return self._addresses.get((flow.receiver, flow.rail), flow.receiver)
 
     def _run(self, host: str, words: Sequence[str], *, marked: bool = True) -> Running:
-        mark = ("env", f"{MARK}={self._mark}") if marked else ()
+        mark = self._marked if marked else ()
+        return self._launched(self._backend.words(host, (*mark, *words)))
+
+    def _run_together(self, hosts: Sequence[str], words: Sequence[str]) -> Running:
+        command = (*self._marked, *limited(self._settings, *words))
+        return self._launched(self._backend.together(hosts, command, self._tool.mpi))
+
+    @property
+    def _marked(self) -> tuple[str, ...]:
+        return ("env", f"{MARK}={self._mark}")
+
+    def _launched(self, argv: Sequence[str]) -> Running:
         self._count += 1
         running = self._launch(
-            self._backend.words(host, (*mark, *words)),
+            argv,
             output=self._scratch / f"{self._count}.out",
             errors=self._scratch / f"{self._count}.err",
         )
@@ -180,7 +194,8 @@ class Runner:
         if self._tool.waits or status == 0 or status in NOT_STARTED:
             return False
         since = now - one.started
-        return since < self._settings.wait_seconds and one.server.status is None
+        waiting = one.server is not None and one.server.status is None
+        return since < self._settings.wait_seconds and waiting
 
     def _end(self, programs: Sequence[Running]) -> None:
         for one in programs:
@@ -191,7 +206,7 @@ class Runner:
     def _finished(self, number: int, phase: Phase, one: _Going) -> Attempt:
         late = one.seconds > self._settings.within_seconds + self._backend.setup_seconds
         code = None if late else one.client.status
-        errors = one.client.errors + one.server.errors
+        errors = one.client.errors + (one.server.errors if one.server else b"")
         evidence = evidence_of(
             one.client.output,
             command=one.words,

@@ -16,7 +16,7 @@ from sunk_fabric.active.planning import Plan
 from sunk_fabric.active.record import record_of, record_text
 from sunk_fabric.active.runner import Runner
 from sunk_fabric.active.samples import Phase, Sample
-from sunk_fabric.parse.active_test import Cleanup, TestRecord
+from sunk_fabric.parse.traffic_record import Cleanup, TestRecord
 
 COMMAND = ("sunk", "fabric", "test")
 _SPARE_MINUTES = 2.0

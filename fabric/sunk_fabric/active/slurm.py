@@ -99,8 +99,17 @@ class SlurmBackend:
 
     def words(self, host: str, command: Sequence[str]) -> tuple[str, ...]:
         """Return srun for one task on a host, beside whatever else runs in the job."""
-        where = (f"--jobid={self._job}", "--overlap", "--nodes=1", "--ntasks=1")
-        return ("srun", *where, f"--nodelist={host}", "--cpu-bind=none", "--input=none", *command)
+        return self._step((host,), command)
+
+    def together(self, hosts: Sequence[str], command: Sequence[str], mpi: str) -> tuple[str, ...]:
+        """Return srun for one step with a task on each host."""
+        return self._step(hosts, command, f"--mpi={mpi}")
+
+    def _step(self, hosts: Sequence[str], command: Sequence[str], *how: str) -> tuple[str, ...]:
+        count = len(hosts)
+        where = (f"--jobid={self._job}", "--overlap", f"--nodes={count}", f"--ntasks={count}")
+        on = (f"--nodelist={','.join(hosts)}", "--cpu-bind=none", "--input=none")
+        return ("srun", *where, *on, *how, *command)
 
     def release(self) -> str:
         """Cancel the job that was submitted, and return what is wrong when it does not end."""

@@ -2,6 +2,8 @@
 
 Every server serves one test and ends; those that have no time limit of their own are under
 ``timeout`` of coreutils, so that nothing listens when its test is over, whatever becomes of us.
+mpi4py and torch have no server: both hosts are ranks of one job, and rank 0 prints the matrix of
+both ways.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class ToolName(StrEnum):
     IB_WRITE_BW = "ib_write_bw"
     IB_WRITE_LAT = "ib_write_lat"
     IPERF3 = "iperf3"
+    MPI4PY = "mpi4py"
+    TORCH = "torch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +80,19 @@ class Tool:
 
     Attributes:
         name: how people call it.
-        server: words of the receiver's end.
-        client: words of the sender's end.
+        client: words of the sender's end; of both ends when there is no server.
+        server: words of the receiver's end; None for a program that is one job on both hosts.
         waits: whether the client waits for its server by itself.
         rdma: whether it moves bytes over RDMA.
+        mpi: how such a job's ranks find each other, a word of ``srun --mpi``.
     """
 
     name: ToolName
-    server: Callable[[Ends, Settings], tuple[str, ...]]
     client: Callable[[Ends, Settings], tuple[str, ...]]
+    server: Callable[[Ends, Settings], tuple[str, ...]] | None = None
     waits: bool = False
     rdma: bool = False
+    mpi: str = "none"
 
 
 def _pair_server(ends: Ends, how: Settings) -> tuple[str, ...]:
@@ -102,12 +108,13 @@ def _pair_client(ends: Ends, how: Settings) -> tuple[str, ...]:
     return (*words, *sizes, *times, f"--connect={how.wait_seconds:g}", *chosen)
 
 
-def _limited(how: Settings, *words: str) -> tuple[str, ...]:
+def limited(how: Settings, *words: str) -> tuple[str, ...]:
+    """Return words that end by themselves when their time is over."""
     return ("timeout", "--kill-after=1", f"{math.ceil(how.within_seconds)}", *words)
 
 
 def _iperf3_server(ends: Ends, how: Settings) -> tuple[str, ...]:
-    return _limited(how, "iperf3", "--server", "--one-off", "--port", str(ends.port))
+    return limited(how, "iperf3", "--server", "--one-off", "--port", str(ends.port))
 
 
 def _iperf3_client(ends: Ends, how: Settings) -> tuple[str, ...]:
@@ -129,15 +136,35 @@ def _perftest(kind: str, ends: Ends, how: Settings) -> tuple[str, ...]:
 def _perftest_tool(name: ToolName) -> Tool:
     return Tool(
         name=name,
-        server=lambda ends, how: _limited(how, *_perftest(name, ends, how)),
+        server=lambda ends, how: limited(how, *_perftest(name, ends, how)),
         client=lambda ends, how: (*_perftest(name, ends, how), ends.address),
         rdma=True,
     )
 
 
+def _ranks(how: Settings) -> tuple[str, ...]:
+    """Return options of the collective programs for one pair of ranks."""
+    messages = max(1, math.ceil(how.total_bytes / how.message_bytes))
+    sizes = (f"--pair-bytes={how.message_bytes}", f"--samples={messages}", "--warmups=1")
+    return ("--collectives=pairwise", *sizes, "--ranks=2")
+
+
+def _mpi(_ends: Ends, how: Settings) -> tuple[str, ...]:
+    return (how.python, "-m", "sunk_jobs.collectives", *_ranks(how))
+
+
+def _torch(ends: Ends, how: Settings) -> tuple[str, ...]:
+    meet = ("--rdzv-backend=c10d", f"--rdzv-endpoint={ends.address}:{ends.port}")
+    launch = ("-m", "sunk_jobs.torchrun", "--nnodes=2", "--nproc-per-node=1", *meet)
+    program = ("-m", "sunk_jobs.torch_collectives", *_ranks(how))
+    return (how.python, *launch, *program)
+
+
 TOOLS: Mapping[ToolName, Tool] = {
     ToolName.PAIR: Tool(name=ToolName.PAIR, server=_pair_server, client=_pair_client, waits=True),
     ToolName.IPERF3: Tool(name=ToolName.IPERF3, server=_iperf3_server, client=_iperf3_client),
+    ToolName.MPI4PY: Tool(name=ToolName.MPI4PY, client=_mpi, waits=True, mpi="pmix"),
+    ToolName.TORCH: Tool(name=ToolName.TORCH, client=_torch, waits=True),
     ToolName.IB_WRITE_BW: _perftest_tool(ToolName.IB_WRITE_BW),
     ToolName.IB_WRITE_LAT: _perftest_tool(ToolName.IB_WRITE_LAT),
 }

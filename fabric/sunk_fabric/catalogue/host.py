@@ -31,7 +31,8 @@ CHECKS: tuple[Check, ...] = (
         "Memory may be locked without limit",
         proves="RDMA can register the memory that a job asks for",
         reads="/proc/PID/limits of slurmd and of a job",
-        rule="anything but unlimited is FAIL for roles with RDMA",
+        rule="anything but unlimited is FAIL for roles with RDMA; the same limit at many processes "
+        "is one finding, and explains that of their Pods",
         remedy="set LimitMEMLOCK=infinity for slurmd or the runtime; "
         "PropagateResourceLimitsExcept=MEMLOCK",
         source=NCCL_DOCS,

@@ -13,9 +13,10 @@ CHECKS: tuple[Check, ...] = (
         "sm.master",
         "One living subnet manager",
         proves="ports get LIDs and routes",
-        reads="sminfo, twice",
-        rule="no master, or an activity count that stands still, is FAIL; one reading is UNKNOWN",
-        remedy="start the subnet manager",
+        reads="sminfo, twice, and at every port that says it runs a manager",
+        rule="no master, more than one, or an activity count that stands still, is FAIL; one "
+        "reading is UNKNOWN",
+        remedy="none: start it; more than one: give them one sm_key, or stop all but one",
         source=IBTA,
         proof=Proof.SIMULATED,
     ),

@@ -100,6 +100,7 @@ CHECKS: tuple[Check, ...] = (
         rule="a limit is FAIL, whatever it is",
         remedy="capability IPC_LOCK, or the runtime's limit",
         source=NCCL_DOCS,
+        explained_by=("host.limits.memlock",),
     ),
     _row(
         "pod.shm",

@@ -28,6 +28,8 @@ CHECKS: tuple[Check, ...] = (
         source=IBTA,
         owner=Domain.FABRIC,
         depends_on=("rdma.device.present",),
+        # The fabric names the place at the far end too, and one switch for all that hang at it.
+        explained_by=("ib.nodes.complete", "ib.switches.complete", "ib.topology.rails"),
         proof=Proof.RECORDED,
     ),
     _row(

@@ -87,8 +87,9 @@ CHECKS: tuple[Check, ...] = (
         "nccl.gain",
         "It helps",
         proves="reductions are faster with than without",
-        reads="all_reduce_perf twice: nccl_tests.sharp-on.txt and nccl_tests.sharp-off.txt, with "
-        "the log of the first, nccl_log.sharp-on.txt",
+        reads="all_reduce_perf twice: nccl_tests.sharp-on.txt and nccl_tests.sharp-off.txt, or "
+        "sunk_jobs.torch_collectives: collectives.sharp-on.json and collectives.sharp-off.json, "
+        "with the log of the first, nccl_log.sharp-on.txt",
         rule="median of the algorithm bandwidths at the same sizes, with over without: below 1 is "
         "WARN; one run alone, or other ranks, is UNKNOWN",
         remedy="tree, algorithm",

@@ -14,7 +14,7 @@ from sunk_fabric.active.samples import Gone, Sample
 from sunk_fabric.active.suspects import Kind, Suspect, Way
 from sunk_fabric.checks.answers import missing, place, said, trouble
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import active_test, collectives
+from sunk_fabric.parse import collectives, traffic_record
 from sunk_fabric.parse.text import printable
 from sunk_fabric.tested import Tested
 
@@ -27,11 +27,11 @@ CONGESTING = frozenset({Pattern.BISECTION, Pattern.INCAST})
 def each_test(facts: Facts, judge: Callable[[Tested], Iterable[Answer]]) -> Iterator[Answer]:
     """Ask about every test; records that are not sound are UNKNOWN with what is wrong."""
     readings: tuple[Reading[Any], ...] = (
-        *facts.of(active_test.parse),
+        *facts.of(traffic_record.parse),
         *facts.of(collectives.parse),
     )
     if not readings:
-        yield missing(active_test.parse)
+        yield missing(traffic_record.parse)
     for one in readings:
         if wrong := trouble(one):
             yield said(Verdict.UNKNOWN, wrong, place(one), one)

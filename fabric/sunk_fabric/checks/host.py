@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
+from sunk.model.hostlist import folded
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, place, said, sound
 from sunk_fabric.facts import Facts, Reading
@@ -37,23 +40,55 @@ def modules(facts: Facts) -> Iterator[Answer]:
 
 
 def memlock(facts: Facts) -> Iterator[Answer]:
-    """No limit of locked memory; one that cannot be raised says so."""
+    """No limit of locked memory; one that cannot be raised says so.
+
+    The same limit at many processes has one cause, such as a default of systemd, and is one answer.
+    """
+    low: dict[Limit, list[Reading[Any]]] = defaultdict(list)
 
     def judge(reading: Reading[Mapping[str, Limit]]) -> Iterator[Answer]:
-        subject = subjects.node(reading.host, "limits", reading.name or "process")
         limit = reading.parsed.value.get(LOCKED)
         if limit is None:
-            yield said(Verdict.UNKNOWN, f"{LOCKED} is not told", subject, reading)
+            yield said(Verdict.UNKNOWN, f"{LOCKED} is not told", _process(reading), reading)
         elif limit.soft is None:
-            yield said(Verdict.PASS, "locked memory is unlimited", subject, reading)
-        elif limit.hard is None:
-            words = f"locked memory is {limit.soft} bytes, and the process may raise it"
-            yield said(Verdict.FAIL, words, subject, reading)
+            yield said(Verdict.PASS, "locked memory is unlimited", _process(reading), reading)
         else:
-            words = (
-                f"locked memory is {limit.soft} bytes and may be raised to {limit.hard} alone:"
-                " whoever started the process has to give more"
-            )
-            yield said(Verdict.FAIL, words, subject, reading)
+            low[limit].append(reading)
 
     yield from each(facts, proc_limits.parse, judge)
+    for limit, readings in sorted(low.items(), key=lambda one: str(one[0])):
+        yield _limited(limit, readings)
+
+
+def _process(reading: Reading[Any]) -> str:
+    return subjects.node(reading.host, "limits", reading.name or "process")
+
+
+def _limited(limit: Limit, readings: Sequence[Reading[Any]]) -> Answer:
+    processes = [_process(one) for one in readings]
+    hosts = {one.host for one in readings}
+    subject = subjects.limit("memlock")
+    if len(processes) == 1:
+        subject = processes[0]
+    elif len(hosts) == 1:
+        subject = subjects.node(*hosts, "limits")
+    words = f"locked memory is {limit.soft} bytes"
+    if len(processes) > 1:
+        words += f" for {_places(readings)}"
+    if limit.hard is None:
+        words += ", and the process may raise it"
+    else:
+        words += f" and may be raised to {limit.hard} alone: whoever started the process has to"
+        words += " give more"
+    return said(Verdict.FAIL, words, subject, *readings, touches=processes)
+
+
+def _places(readings: Sequence[Reading[Any]]) -> str:
+    """Return which processes on which hosts, those of the same hosts together."""
+    hosts: dict[str, set[str]] = defaultdict(set)
+    for one in readings:
+        hosts[one.name or "process"].add(one.host)
+    names: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(hosts):
+        names[folded(hosts[name])].append(name)
+    return "; ".join(f"{' and '.join(each)} on {where}" for where, each in names.items())

@@ -55,9 +55,19 @@ def _pods(facts: Facts, judged: Callable[[PodAttachments], Judged]) -> Iterator[
 
 
 def _inside(
-    facts: Facts, parser: Parser[T], judged: Callable[[PodAttachments, T], Judged]
+    facts: Facts,
+    parser: Parser[T],
+    judged: Callable[[PodAttachments, T], Judged],
+    part: str = "",
 ) -> Iterator[Answer]:
-    """Ask about every such Pod and a text from inside it."""
+    """Ask about every such Pod and a text from inside it.
+
+    Args:
+        facts: everything.
+        parser: of the text.
+        judged: judges it.
+        part: of its Node, whose fault would be the Pod's too.
+    """
     if lacks := lacking(facts, pod_networks.parse):
         yield from lacks
         return
@@ -72,7 +82,8 @@ def _inside(
             words = f"{missing(parser).found} from inside it"
             yield said(Verdict.UNKNOWN, words, subject, pods)
         else:
-            yield said(*judged(pod, text.parsed.value), subject, pods, text)
+            touches = (subjects.node(pod.pod.node, part),) if part else ()
+            yield said(*judged(pod, text.parsed.value), subject, pods, text, touches=touches)
     if not pods.parsed.value:
         yield said(Verdict.SKIP, "no Pod asks for networks", place(pods), pods)
 
@@ -259,7 +270,7 @@ def memlock(facts: Facts) -> Iterator[Answer]:
             return Verdict.PASS, "locked memory is unlimited"
         return Verdict.FAIL, f"locked memory is {limit.soft} bytes"
 
-    yield from _inside(facts, proc_limits.parse, judged)
+    yield from _inside(facts, proc_limits.parse, judged, "limits")
 
 
 def shm(facts: Facts) -> Iterator[Answer]:

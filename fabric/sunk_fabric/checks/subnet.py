@@ -17,6 +17,9 @@ from sunk_fabric.parse.ibqueryerrors import Errors
 from sunk_fabric.parse.opensm_log import OpensmLog
 from sunk_fabric.parse.sminfo import MASTER, SubnetManager
 
+AT_LID = "at-lid-"
+"""Begins the names of answers of a manager at a place, which need not be the one that ports obey;
+the collector asks wherever a port says that it runs one."""
 STANDBY = "2"
 """SMState of a manager that waits to take over; InfiniBand architecture, SMInfo."""
 WAITING = frozenset({"Initialize", "Armed"})
@@ -37,10 +40,12 @@ TRAFFIC = frozenset({"PortXmitData", "PortRcvData", "PortXmitPkts", "PortRcvPkts
 def master(facts: Facts) -> Iterator[Answer]:
     """One master that is alive: its activity count grows between two answers."""
     answers: list[SubnetManager] = []
+    elsewhere: list[SubnetManager] = []
     readings: list[Reading[tuple[SubnetManager, ...]]] = []
 
     def gather(reading: Reading[tuple[SubnetManager, ...]]) -> Iterator[Answer]:
-        answers.extend(reading.parsed.value)
+        at_lid = reading.name.startswith(AT_LID)
+        (elsewhere if at_lid else answers).extend(reading.parsed.value)
         readings.append(reading)
         return iter(())
 
@@ -48,15 +53,16 @@ def master(facts: Facts) -> Iterator[Answer]:
     if not readings:
         return
     masters = [one for one in answers if one.state == MASTER]
-    places = {one.guid for one in masters}
-    if not answers:
+    places = {one.guid: one.lid for one in (*answers, *elsewhere) if one.state == MASTER}
+    if len(places) > 1:
+        told = ", ".join(f"{guid} at lid {lid}" for guid, lid in sorted(places.items()))
+        words = f"{len(places)} masters: {told}"
+        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
+    elif not answers:
         words = "nobody answers as subnet manager"
         yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
     elif not masters:
         yield said(Verdict.FAIL, "no subnet manager is master", subjects.FABRIC, *readings)
-    elif len(places) > 1:
-        words = f"{len(places)} masters: {', '.join(sorted(places))}"
-        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
     elif len(masters) < 2:
         words = "one answer does not show whether it lives: ask twice"
         yield said(Verdict.UNKNOWN, words, subjects.FABRIC, *readings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,14 +21,19 @@ from sunk_fabric.collect.conversation import Conversation, Limits, Taken, now
 from sunk_fabric.collect.keeping import Keeper
 from sunk_fabric.collect.kube_texts import KubeTexts
 from sunk_fabric.collect.plan import Plan
-from sunk_fabric.collect.questions import OnceOf, OnceQuestion, Question
+from sunk_fabric.collect.questions import OnceOf, OnceQuestion, Question, manager_questions
 from sunk_fabric.collect.transport import Transport
 from sunk_fabric.collection import Collection, HostRecord, Outcome
 from sunk_fabric.parse import sysfs_rdma
 from sunk_fabric.parse.text import printable
+from sunk_jobs.sysfs_rdma import RdmaPort
 
 AT_ONCE = 32
 _TELL_SECONDS = 0.5
+_IS_SM = 1 << 1
+"""Of a port's capability mask; InfiniBand architecture, PortInfo."""
+_LAST_LID = 0xBFFF
+"""Of unicast; InfiniBand architecture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +306,8 @@ def _ask_once(
             current.outcome = f"asked {host}"
             if of is OnceOf.FABRIC:
                 found.fabric_from = host
+                seconds = max(one.question.within_seconds for one in questions)
+                questions += manager_questions(_manager_lids(run), within_seconds=seconds)
             found.notes += _ask_one_for_all(run, host, questions, current.detail)
     return found
 
@@ -338,13 +346,30 @@ def _host_for(of: OnceOf, run: _Run, records: Mapping[str, HostRecord]) -> str:
         }
         return next((host for host in (*(h for h in reached if h in runs), *reached)), "")
     texts = {one.host: one for one in run.keeper.evidence.values() if one.name == "sysfs_rdma"}
-    return next((host for host in reached if host in texts and _has_fabric(run, texts[host])), "")
+    return next((host for host in reached if host in texts and any(_ports(run, texts[host]))), "")
 
 
-def _has_fabric(run: _Run, evidence: Evidence) -> bool:
+def _ports(run: _Run, evidence: Evidence) -> Iterator[RdmaPort]:
+    """Yield the active InfiniBand ports that a text tells of."""
     parsed = sysfs_rdma.parse(run.keeper.read(evidence))
-    return parsed.sound and any(
-        port.values.get("link_layer") == "InfiniBand" and "ACTIVE" in port.values.get("state", "")
-        for device in parsed.value.devices
-        for port in device.ports
-    )
+    for device in parsed.value.devices if parsed.sound else ():
+        for port in device.ports:
+            active = "ACTIVE" in port.values.get("state", "")
+            if active and port.values.get("link_layer") == "InfiniBand":
+                yield port
+
+
+def _manager_lids(run: _Run) -> set[int]:
+    """Return the LIDs of ports that say that they run a subnet manager."""
+    texts = [one for one in run.keeper.evidence.values() if one.name == "sysfs_rdma"]
+    values = [port.values for one in texts for port in _ports(run, one)]
+    return {
+        lid
+        for one in values
+        if (_hexadecimal(one.get("cap_mask")) & _IS_SM)
+        and 0 < (lid := _hexadecimal(one.get("lid"))) <= _LAST_LID
+    }
+
+
+def _hexadecimal(text: str | None) -> int:
+    return int(text, 16) if text and re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text) else 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from sunk.assess.evidence import Evidence
 from sunk.errors import InputError
 from sunk.model.hostlist import expand
-from sunk_fabric.collect.questions import OnceQuestion, Question
+from sunk.model.reach import is_address
+from sunk_fabric.collect.questions import AT_LID, OnceQuestion, Question
 
 HOSTS_LIMIT = 100_000
 
@@ -33,10 +34,14 @@ class Plan:
 def hosts_of(words: Iterable[str]) -> tuple[str, ...]:
     """Return the hosts that hostlists stand for, each once, in their order.
 
+    An IPv6 address, which no hostlist holds, is a word of its own.
+
     Raises:
         InputError: a word is no hostlist.
     """
-    found = [name for word in words for name in expand(word, limit=HOSTS_LIMIT)]
+    found: list[str] = []
+    for word in words:
+        found += (word,) if is_address(word) else expand(word, limit=HOSTS_LIMIT)
     return tuple(dict.fromkeys(found))
 
 
@@ -80,9 +85,14 @@ def plan(
     return Plan(
         hosts={host: ask for host, ask in asked.items() if ask},
         once=left,
-        stays=tuple(one for one in before if not one.incomplete and one.name not in anew),
+        stays=tuple(one for one in before if not one.incomplete and not _is_asked(one, anew)),
         had={host: over.get(host, "") for host, ask in asked.items() if not ask},
     )
+
+
+def _is_asked(one: Evidence, anew: set[str]) -> bool:
+    """Return whether a text is asked for anew, as managers are whenever the ports' own is."""
+    return one.name in anew or ("sminfo.first" in anew and one.name.startswith(AT_LID))
 
 
 def _whole(evidence: Iterable[Evidence]) -> Mapping[str, set[str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -154,7 +155,7 @@ ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
     ("ibnetdiscover", "ibnetdiscover", OnceOf.FABRIC),
     ("iblinkinfo", "iblinkinfo", OnceOf.FABRIC),
     ("ibqueryerrors", "ibqueryerrors --skip-sl", OnceOf.FABRIC),
-    ("saquery", "saquery", OnceOf.FABRIC),
+    ("saquery", "saquery SMIR", OnceOf.FABRIC),
     ("sminfo.second", "sminfo", OnceOf.FABRIC),
     ("slurm_topology", "scontrol show topology", OnceOf.SLURM),
     ("slurm_nodes", "scontrol --oneliner show nodes", OnceOf.SLURM),
@@ -163,6 +164,10 @@ ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
 _SM_GAP_SECONDS = 3.0
 """A subnet manager's activity count grows at every heavy or light sweep; opensm's polls are a
 second apart."""
+
+
+AT_LID = "sminfo.at-lid-"
+"""Begins the names of answers of managers that were asked at a place, whoever the ports obey."""
 
 
 def host_questions(
@@ -228,4 +233,20 @@ def once_questions(*, within_seconds: float) -> tuple[OnceQuestion, ...]:
             of,
         )
         for name, words, of in ONCE_COMMANDS
+    )
+
+
+def manager_questions(lids: Iterable[int], *, within_seconds: float) -> tuple[OnceQuestion, ...]:
+    """Return what each port is asked that says it runs a subnet manager.
+
+    A port knows one manager, the one that set it up last; a second master shows where it lives.
+    """
+    return tuple(
+        OnceQuestion(
+            Question(
+                name=f"{AT_LID}{lid}", argv=("sminfo", str(lid)), within_seconds=within_seconds
+            ),
+            OnceOf.FABRIC,
+        )
+        for lid in sorted(set(lids))
     )

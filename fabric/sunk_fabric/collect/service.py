@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sunk.assess.bundle import MANIFEST
 from sunk.clients import evidence_files
 from sunk.errors import InputError
-from sunk.model.hostlist import fold
+from sunk.model.hostlist import folded
 from sunk.progress import Reporter
 from sunk_fabric.collect import gather, keeping, kube_texts
 from sunk_fabric.collect.gather import Manner
@@ -135,7 +134,7 @@ def rows(made: Plan, transport: Transport, manner: Manner) -> tuple[Row, ...]:
         names = tuple(one.name for one in asked)
         groups.setdefault((transport.over(host), names), []).append(host)
     found = [
-        Row(_folded(hosts), over, questions[name].shown, questions[name].within_seconds, name)
+        Row(folded(hosts), over, questions[name].shown, questions[name].within_seconds, name)
         for (over, names), hosts in groups.items()
         for name in names
     ]
@@ -151,13 +150,6 @@ def rows(made: Plan, transport: Transport, manner: Manner) -> tuple[Row, ...]:
         for one in asked_kube
     ]
     return tuple(found)
-
-
-def _folded(hosts: Sequence[str]) -> str:
-    try:
-        return fold(hosts)
-    except InputError:
-        return " ".join(hosts)
 
 
 def pack(folder: Path, archive: Path) -> None:

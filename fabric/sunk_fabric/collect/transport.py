@@ -11,7 +11,7 @@ from sunk.clients.shells import Shell
 from sunk.clients.ssh_config import Logins
 from sunk.clients.ssh_shells import SshShells
 from sunk.errors import ConfigError, EnvironmentFault, NotReached
-from sunk.model.reach import Reason
+from sunk.model.reach import Reason, is_address
 
 
 class Transport(Protocol):
@@ -161,14 +161,3 @@ def same_host(one: str, other: str) -> bool:
     """Return whether two names have the same first label, whatever the case."""
     first, second = (name.partition(".")[0].lower() for name in (one, other))
     return first == second and first != ""
-
-
-def is_address(host: str) -> bool:
-    """Return whether a host is given by its IP address."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except OSError:
-            continue
-        return True
-    return False

@@ -23,6 +23,20 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
     wrong_elements: int
 
 
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One collective at one size.
+
+    Attributes:
+        collective: ``all_reduce`` and more.
+        size_bytes: of the largest buffer of a rank.
+        algbw_gb_per_s: that size over the time of a call, in 10⁹ bytes.
+    """
+
+    collective: str
+    size_bytes: int
+    algbw_gb_per_s: float
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
@@ -31,6 +45,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         correct: whether no element was wrong anywhere.
         hosts: host of each rank, in rank order.
         library: the MPI library, or torch and its back end.
+        rows: what was measured of all ranks together.
         pairs: the matrix; None unless it was asked for.
     """
 
@@ -38,6 +53,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     correct: bool = False
     hosts: tuple[str, ...] = ()
     library: str = ""
+    rows: tuple[Row, ...] = ()
     pairs: Pairs | None = None
 
 
@@ -56,6 +72,8 @@ def parse(content: Content) -> Parsed[Measured]:
 def _wrong(one: Measured) -> str:
     if one.schema not in {COLLECTIVES, TORCH_COLLECTIVES}:
         return f"its schema is {printable(repr(one.schema))} and not {COLLECTIVES}"
+    if any(not 0 < row.algbw_gb_per_s < float("inf") for row in one.rows):
+        return "a row has a bandwidth that is none"
     if one.pairs is None:
         return ""
     rows = one.pairs.gb_per_s

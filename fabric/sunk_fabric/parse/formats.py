@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_fabric.parse import (
-    active_test,
     chronyc,
     collection,
     collectives,
@@ -63,6 +62,7 @@ from sunk_fabric.parse import (
     subnet_lst,
     sysfs_rdma,
     timedatectl,
+    traffic_record,
     uname,
 )
 from sunk_fabric.parse.text import Content, Parsed
@@ -101,18 +101,22 @@ FORMATS = (
         parse=collection.parse,
     ),
     Format(
-        name="active_test",
+        name="traffic_record",
         command="sunk fabric test",
         words=(("sunk", "fabric", "test"),),
-        parse=active_test.parse,
+        parse=traffic_record.parse,
     ),
     Format(
         name="collectives",
         command="python3 -m sunk_jobs.collectives",
         words=tuple(
-            (python, f"sunk_jobs.{name}")
+            (python, *(f"sunk_jobs.{one}" for one in names))
             for python in ("python", "python3")
-            for name in ("collectives", "torch_collectives")
+            for names in (
+                ("collectives",),
+                ("torch_collectives",),
+                ("torchrun", "torch_collectives"),
+            )
         ),
         parse=collectives.parse,
     ),

@@ -8,7 +8,7 @@ cables, and a renamed node is no missing one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sunk_fabric import subjects
@@ -133,7 +133,7 @@ class _Comparison:
             cables = [pair for pair in sorted(self.missing) if name in {one.node for one in pair}]
             if not cables:
                 continue
-            behind = sum(far.node in beyond for _, far in planned[name])
+            behind = [far.node for _, far in planned[name] if far.node in beyond]
             yield self._gone(DefectKind.MISSING_SWITCH, name, cables, behind)
         self._drop(*(gone - hosts))
         yield from self._absent_hosts(gone, hosts - beyond)
@@ -152,16 +152,19 @@ class _Comparison:
             elif name == min(devices[host] & names):
                 yield self._gone(DefectKind.MISSING_HOST, host, cables)
 
-    def _gone(self, kind: DefectKind, name: str, cables: list[Pair], behind: int = 0) -> Defect:
+    def _gone(
+        self, kind: DefectKind, name: str, cables: list[Pair], behind: Sequence[str] = ()
+    ) -> Defect:
         ends = (one for pair in cables for one in pair)
         near = [one for one in ends if self._host(one.node) != name and one.node != name]
         where = f"; its cable should be at {self._place(near[0])}" if near else ""
-        where += f"; {behind} adapters behind it are not either" if behind else ""
+        where += f"; {len(behind)} adapters behind it are not either" if behind else ""
         return Defect(
             kind=kind,
             subject=subjects.node(name) if kind is DefectKind.MISSING_HOST else self._subject(name),
             found=f"{name} was planned and is not in the fabric{where}",
             remedy="look whether it has power and its ports are up; then at its cables",
+            touches=tuple(sorted({self._subject(one) for one in behind})),
         )
 
     def unplanned(self) -> Iterable[Defect]:

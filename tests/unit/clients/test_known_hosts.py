@@ -39,6 +39,8 @@ def known(tmp_path):
         (f"gpu? {KIND} {KEY}", "gpu1", 22),
         (f"[gpu*]:2222 {KIND} {KEY}", "gpu17", 2222),
         (f"{hashed('gpu1')} {KIND} {KEY}", "gpu1", 22),
+        (f"fd77::1 {KIND} {KEY}", "fd77::1", 22),
+        (f"[fd77::1]:2222 {KIND} {KEY}", "fd77::1", 2222),
         (f"{hashed('[gpu1]:2222')}\t{KIND}  {KEY}", "gpu1", 2222),
     ],
 )
@@ -80,6 +82,20 @@ def test_one_of_several_keys_is_enough(known):
 def test_a_revoked_key_is_never_good(known):
     found = known(f"gpu1 {KIND} {KEY}", f"@revoked * {KIND} {KEY}")
     assert found.trust("gpu1", 22, KIND, KEY) is Trust.REVOKED
+
+
+@pytest.mark.parametrize("names", ["gpu1", "gpu*", hashed("gpu1"), "other,gpu1"])
+def test_a_revoked_key_is_refused_whatever_else_makes_it_good(known, names):
+    found = known(f"@revoked {names} {KIND} {KEY}", f"gpu1 {KIND} {KEY}", f"* {KIND} {KEY}")
+    assert found.trust("gpu1", 22, KIND, KEY) is Trust.REVOKED
+
+
+def test_an_authority_makes_no_key_good_and_is_known_of(known):
+    found = known(f"@cert-authority *.lab,[gpu*]:2222 {KIND} {KEY}")
+    assert found.trust("a.lab", 22, KIND, KEY) is Trust.UNKNOWN
+    asked = (("a.lab", 22), ("gpu1", 2222), ("gpu1", 22))
+    assert [found.has_authority(*one) for one in asked] == [True, True, False]
+    assert found.kinds("a.lab", 22) == ()
 
 
 def test_a_file_that_is_not_there_has_no_keys_and_one_that_is_a_folder_is_told(tmp_path):

@@ -91,6 +91,29 @@ def test_jump_hosts_of_the_option_are_the_whole_way(logins):
     assert found.jumps[0].jumps == ()
 
 
+@pytest.mark.parametrize(
+    ("place", "address", "port"),
+    [
+        ("fd77::1", "fd77::1", 22),
+        ("[fd77::1]", "fd77::1", 22),
+        ("[fd77::1]:2222", "fd77::1", 2222),
+        ("fe80::1%eth0", "fe80::1%eth0", 22),
+        ("[door]:2222", "door", 2222),
+    ],
+)
+def test_a_jump_host_may_be_an_ipv6_address(logins, place, address, port):
+    (found,) = logins(jump=f"me@{place}").of("gpu1").jumps
+    assert (found.user, found.address, found.port) == ("me", address, port)
+    shown = f"[{address}]" if ":" in address else address
+    assert str(found) == f"me@{shown}:{port}"
+
+
+@pytest.mark.parametrize("place", ["[fd77::1", "[fd77::1]2222", "[door]:x", "door:"])
+def test_a_jump_host_that_is_not_understood_is_told(logins, place):
+    with pytest.raises(ConfigError):
+        logins(jump=place).of("gpu1")
+
+
 def test_a_circle_of_jump_hosts_is_told(logins):
     with pytest.raises(ConfigError, match="more than 5 jump hosts"):
         logins("Host *\n  ProxyJump gpu2\n").of("gpu1")

@@ -9,11 +9,17 @@ import pytest
 
 from sunk.errors import EnvironmentFault
 from sunk_fabric.active.backends import CommandBackend
+from sunk_fabric.active.patterns import Flow
+from sunk_fabric.active.readings import samples_of
 from sunk_fabric.active.runner import Runner
+from sunk_fabric.active.samples import Phase
 from sunk_fabric.active.session import hold
-from sunk_fabric.active.tools import TOOLS, Settings, ToolName
+from sunk_fabric.active.slurm import SlurmBackend
+from sunk_fabric.active.tools import TOOLS, Ends, Settings, ToolName
+from sunk_fabric.parse import collectives, formats
+from sunk_fabric.parse.traffic_record import Attempt
 from sunk_jobs.leftovers import MARK
-from sunk_jobs.results import PAIR
+from sunk_jobs.results import COLLECTIVES, PAIR
 from tests.support.active_world import made_plan
 
 SENT = {
@@ -174,3 +180,56 @@ def test_host_that_cannot_say_what_is_left_is_unknown(tmp_path, text):
 
     session = Session(tmp_path, Dumb())
     assert {one.state for one in session.held.record.cleanup} == {"unknown"}
+
+
+# --- one job on two hosts
+
+
+def ranks_said(hosts, **more):
+    rates = [[None, 2.0], [3.0, None]]
+    matrix = {"size_bytes": 8, "gb_per_s": rates, "wrong_elements": 0}
+    said = {"schema": COLLECTIVES, "correct": True, "hosts": hosts, "pairs": matrix} | more
+    return collectives.parse(json.dumps(said).encode())
+
+
+@pytest.mark.parametrize(
+    ("hosts", "more", "code", "rate", "trouble"),
+    [
+        (["h0", "h1"], {}, 0, 16.0, ""),
+        (["h1.cluster.local", "h0.cluster.local"], {}, 0, 24.0, ""),
+        (["h0", "h0"], {}, 0, None, "its ranks were on h0 and h0"),
+        (["h0", "h1"], {"pairs": None}, 0, None, "its ranks were on h0 and h1"),
+        (["h0", "h1"], {"correct": False}, 1, None, "it ended with exit code 1"),
+    ],
+)
+def test_rate_of_ranks_is_that_of_the_senders_way(hosts, more, code, rate, trouble):
+    attempt = Attempt(round=1, phase="screen", sender="h0", receiver="h1", rail="", evidence="e")
+    (sample,) = samples_of([attempt], {"e": (code, ranks_said(hosts, **more))})
+    assert (sample.gbit_per_s, sample.trouble) == (rate, trouble)
+    assert sample.path is None
+
+
+def test_ranks_are_one_step_on_both_hosts_and_of_their_tools_format(tmp_path):
+    slurm = SlurmBackend(None, tmp_path, job=7)
+    ends = Ends(address="10.0.0.1", port=18515, rail="")
+    how = Settings(total_bytes=10_000_000, message_bytes=2**20)
+    for name, mpi in ((ToolName.MPI4PY, "pmix"), (ToolName.TORCH, "none")):
+        words = TOOLS[name].client(ends, how)
+        assert formats.of_command(words).name == "collectives"
+        assert "--samples=10" in words
+        step = slurm.together(("h0", "h1"), words, TOOLS[name].mpi)
+        assert step[:5] == ("srun", "--jobid=7", "--overlap", "--nodes=2", "--ntasks=2")
+        assert {"--nodelist=h0,h1", f"--mpi={mpi}"} < set(step)
+        assert step[-len(words) :] == words
+
+
+@pytest.mark.parametrize("name", [one for one in TOOLS if TOOLS[one].server is None])
+def test_job_on_both_hosts_is_marked_and_ends_by_itself(tmp_path, name):
+    machine = Machine()
+    backend = SlurmBackend(None, tmp_path, job=7)
+    runner = Runner(backend, TOOLS[name], HOW, {}, "m4rk", tmp_path, machine)
+    runner.transfer(1, Phase.SCREEN, (Flow("h0", "h1", ""),))
+    (started,) = machine.started
+    ranks = started.words[started.words.index("env") :]
+    assert ranks[:5] == ("env", f"{MARK}=m4rk", "timeout", "--kill-after=1", "6")
+    assert machine.running == []

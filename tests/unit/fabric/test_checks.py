@@ -22,6 +22,9 @@ from sunk_fabric.catalogue.all import BY_ID, CHECKS
 from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks.judges import JUDGES, catalogue
 from sunk_fabric.expected import Expected
+from sunk_fabric.parse import ibnetdiscover
+from sunk_fabric.topology.fabric import build
+from sunk_fabric.topology.intended import intended_of
 from tests.support.examples import examples
 from tests.support.fabric_checks import every
 from tests.support.fabric_texts import FOLDER, fixtures
@@ -188,7 +191,8 @@ def test_bundle_is_read_by_the_commands_of_its_manifest(tmp_path):
         )
     ]
     found = every(tmp_path, pack(kept), only=["evidence.known", "rdma.port.state"])
-    assert [(one.check, one.verdict, one.subject) for one in found] == [
+    own = [one for one in found if not one.check.startswith("ib.")]
+    assert [(one.check, one.verdict, one.subject) for one in own] == [
         ("evidence.known", Verdict.WARN, f"evidence/raw/{kept[2].evidence.id}.out (nproc --all)"),
         ("rdma.device.present", Verdict.PASS, "node/gpu001"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
@@ -244,6 +248,30 @@ def test_port_that_is_down_blocks_its_rate_and_not_its_neighbours(tmp_path):
         ("rdma.port.rate", Verdict.BLOCKED, "node/gpu001/mlx5_1/1"),
         ("rdma.port.state", Verdict.PASS, "node/gpu001/mlx5_0/1"),
         ("rdma.port.state", Verdict.FAIL, "node/gpu001/mlx5_1/1"),
+    ]
+
+
+def test_ports_behind_a_dead_switch_wait_for_the_switch(tmp_path):
+    fabric = eight_rail()
+    plan = intended_of(build(ibnetdiscover.parse(fabric.text()).value))
+    for leaf in ("su0-leaf0", "su0-leaf1"):
+        behind = [far.node for at, far in fabric.peers.items() if at.node == leaf]
+        for node in (leaf, *(one for one in behind if fabric.is_host(one))):
+            fabric.remove(node)
+    down = HEALTHY_IBSTAT.replace(b"State: Active", b"State: Down")
+    files = {"ibnetdiscover.txt": fabric.text(), "gpu0003/ibstat.txt": down}
+    only = ["rdma.port.state", "ib.switches.complete"]
+    assert [
+        (one.check, one.verdict, one.subject, one.blocked_by)
+        for one in every(tmp_path, files, intended=plan, only=only)
+        if one.check in only
+    ] == [
+        ("ib.switches.complete", Verdict.FAIL, "switch/su0-leaf0", ()),
+        ("ib.switches.complete", Verdict.FAIL, "switch/su0-leaf1", ()),
+        *(
+            ("rdma.port.state", Verdict.BLOCKED, f"node/gpu0003/mlx5_{rail}/1", (only[1],))
+            for rail in (0, 1)
+        ),
     ]
 
 
@@ -575,6 +603,42 @@ def test_limit_of_locked_memory_says_who_can_raise_it(limit, verdict, words, che
     )
     assert (got, subject) == (verdict, "node/gpu001/limits/slurmd")
     assert words in found
+
+
+LOW = "Max locked memory         {0:<20} {1:<20} bytes     \n"
+
+
+def limits_of(*hosts: str, name: str, soft: str = "8388608", hard: str = "8388608"):
+    return {f"{host}/proc_limits.{name}.txt": LOW.format(soft, hard).encode() for host in hosts}
+
+
+def test_one_limit_at_many_processes_is_one_finding_with_a_hostlist(check):
+    hosts = [f"gpu{number:03d}" for number in range(1, 5)]
+    files = {**limits_of(*hosts, name="shell"), **limits_of(*hosts, name="slurmd")}
+    end = "may be raised to 8388608 alone: whoever started the process has to give more"
+    assert check("host.limits.memlock", files) == [
+        (
+            Verdict.FAIL,
+            "limits/memlock",
+            f"locked memory is 8388608 bytes for shell and slurmd on gpu[001-004] and {end}",
+        )
+    ]
+
+
+def test_limits_of_unlike_cause_are_apart_and_a_lone_one_keeps_its_place(check):
+    files = {
+        **limits_of("gpu1", "gpu2", name="shell"),
+        **limits_of("gpu2", name="slurmd"),
+        **limits_of("gpu3", name="slurmd", soft="65536", hard="unlimited"),
+        **limits_of("gpu3", name="shell", soft="unlimited", hard="unlimited"),
+    }
+    found = check("host.limits.memlock", files)
+    assert [one[:2] for one in found] == [
+        (Verdict.FAIL, "limits/memlock"),
+        (Verdict.PASS, "node/gpu3/limits/shell"),
+        (Verdict.FAIL, "node/gpu3/limits/slurmd"),
+    ]
+    assert "for shell on gpu[1-2]; slurmd on gpu2 and" in found[0][2]
 
 
 def test_module_that_is_not_loaded_fails_unless_devices_are_there(check):

@@ -9,6 +9,7 @@ import pytest
 
 from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import every
 
 FAIL, PASS, SKIP, UNKNOWN, WARN = (
     Verdict.FAIL,
@@ -393,6 +394,19 @@ def test_one_fault_is_named(name, path, value, answer, check):
     found = check(name, files(changed(site(), path, copy.deepcopy(value))), DECLARED)
     assert answer in found
     assert [one for one in found if one[1] == answer[1]] == [answer]
+
+
+def test_limit_of_a_pod_that_its_node_has_too_is_the_nodes(tmp_path):
+    low = LIMITS.format("65536").encode()
+    changed_files = files(changed(site(), ("locked",), "65536"))
+    for host in ("gpu001", "gpu002"):
+        changed_files |= {f"{host}/proc_limits.{one}.txt": low for one in ("shell", "slurmd")}
+    names = ["host.limits.memlock", "k8s.pod.memlock"]
+    found = every(tmp_path, changed_files, only=names)
+    assert [(one.check, one.verdict, one.subject) for one in found if one.check in names] == [
+        (names[0], FAIL, "limits/memlock"),
+        (names[1], Verdict.BLOCKED, POD),
+    ]
 
 
 INSIDE = {

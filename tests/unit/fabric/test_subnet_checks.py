@@ -59,6 +59,29 @@ def test_without_a_manager_the_question_for_a_standby_waits(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("ports_obey", "at_lid", "state", "verdict", "words"),
+    [
+        (
+            "master",
+            9,
+            3,
+            Verdict.FAIL,
+            "2 masters: 000000000000feed at lid 9, a088c20300001001 at lid 1",
+        ),
+        ("master", 9, 2, Verdict.PASS, "master at lid 1, priority 0, alive"),
+        ("silence", 9, 3, Verdict.FAIL, "nobody answers as subnet manager"),
+    ],
+)
+def test_master_that_the_ports_do_not_obey_is_a_second_one(
+    tmp_path, ports_obey, at_lid, state, verdict, words
+):
+    other = f"sminfo: sm lid {at_lid} sm guid 0xfeed, activity count 7 priority 3 state {state} X\n"
+    first = MANAGERS["sminfo.txt"] if ports_obey == "master" else text("sminfo", ports_obey)
+    files = {"sminfo.first.txt": first, f"sminfo.at-lid-{at_lid}.txt": other.encode()}
+    assert asked(tmp_path, files, "ib.sm.master") == [(verdict, "fabric", words)]
+
+
 def test_log_of_a_standby_does_not_judge_the_routing(tmp_path):
     files = {
         **MANAGERS,

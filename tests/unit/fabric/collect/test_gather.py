@@ -169,6 +169,29 @@ def test_the_first_host_with_an_active_port_is_asked_about_the_fabric(run, folde
     assert hosts["b"].asked.count("sminfo") == 2
 
 
+def with_port(**values: str) -> str:
+    port = RdmaPort(number=1, values={**ACTIVE.values, **values})
+    return as_json(Snapshot(has_rdma=True, devices=[RdmaDevice("mlx5_0", ports=[port])]))
+
+
+def test_every_port_that_says_it_runs_a_manager_is_asked_for_it_there(run, folder):
+    hosts = {
+        "a": healthy(with_port(lid="0x1", cap_mask="0x0040c04a")),
+        "b": healthy(with_port(lid="0x48", cap_mask="0x0040c04a")),
+        "c": healthy(with_port(lid="0x9", cap_mask="0x0040c048")),
+        "d": healthy(with_port(lid="0x8", cap_mask="0x0040c04a", state="1: DOWN")),
+        "e": healthy(with_port(lid="0x0", cap_mask="0x0040c04a")),
+        "f": healthy(with_port(lid="\x1b[31m", cap_mask="all")),
+    }
+    run(hosts)
+    there = [
+        (host, *one.evidence.command)
+        for (host, name), one in texts(folder).items()
+        if name.startswith(questions.AT_LID)
+    ]
+    assert sorted(there) == [("a", "sminfo", "1"), ("a", "sminfo", "72")]
+
+
 def test_where_no_host_has_a_fabric_that_is_said(run):
     made = run({"a": healthy()})
     assert made.record.notes == ("fabric: no host to ask, one with an active InfiniBand port",)

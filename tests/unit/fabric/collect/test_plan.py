@@ -10,6 +10,7 @@ from sunk.assess.evidence import Evidence
 from sunk.errors import InputError
 from sunk_fabric.collect.plan import hosts_in, hosts_of, plan
 from sunk_fabric.collect.questions import (
+    AT_LID,
     HOST_SCRIPTS,
     OnceOf,
     host_questions,
@@ -56,12 +57,16 @@ def test_what_is_kept_is_a_text_of_a_known_format_or_one_for_people():
     assert len(NAMES) == len(set(NAMES))
 
 
+QUERIES = {"saquery SMIR"}
+"""Of a command that answers many: the one that is asked."""
+
+
 def test_commands_are_those_that_the_formats_are_of():
     for one in (*HOST, *(each.question for each in ONCE)):
         first = one.name.partition(".")[0]
         scripted = one.argv[0] == "sh" or first in {"proc_limits", "sysfs_rdma"}
         if first in formats.BY_NAME and not scripted:
-            assert formats.BY_NAME[first].command == shlex.join(one.argv)
+            assert shlex.join(one.argv) in {formats.BY_NAME[first].command, *QUERIES}
 
 
 def test_sysfs_is_read_where_it_is_said_to_be():
@@ -90,6 +95,10 @@ def test_hosts_come_once_in_their_order():
         "a",
     )
     assert hosts_in("# all\nb[1-2] a # and this\n\n b2\n") == ("b1", "b2", "a")
+
+
+def test_an_ipv6_address_is_a_host():
+    assert hosts_of(["fd77::1", "a", "fe80::1%eth0"]) == ("fd77::1", "a", "fe80::1%eth0")
 
 
 def test_no_host_is_refused():
@@ -146,6 +155,13 @@ def test_what_belongs_together_is_asked_anew_as_a_whole(before):
         assert asked in (set(), together)
         kept = {one.name for one in made.stays} & together
         assert not kept if asked else kept == together
+
+
+def test_managers_found_by_an_earlier_run_go_when_the_fabric_is_asked_anew():
+    before = [evidence("a", name) for name in (*NAMES, f"{AT_LID}72")]
+    assert plan({"a": HOST}, ONCE, before).stays == tuple(before)
+    left = [one for one in before if one.name != "sminfo.second"]
+    assert not any(one.name.startswith(AT_LID) for one in plan({"a": HOST}, ONCE, left).stays)
 
 
 def test_a_whole_collection_leaves_nothing_to_ask():

@@ -8,8 +8,8 @@ from sunk.clients.conversation import Conversation
 from sunk.clients.ssh_config import Logins
 from sunk.clients.ssh_shells import SshShells
 from sunk.errors import ConfigError, EnvironmentFault, NotReached
-from sunk.model.reach import Reason
-from sunk_fabric.collect.transport import Local, OverSsh, is_address, same_host
+from sunk.model.reach import Reason, is_address
+from sunk_fabric.collect.transport import Local, OverSsh, same_host
 
 
 @pytest.mark.parametrize(

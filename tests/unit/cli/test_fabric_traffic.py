@@ -61,3 +61,18 @@ def test_command_that_runs_nothing_is_unknown_and_never_good(tmp_path, capsys):
     assert code == exits.UNKNOWN
     assert {verdicts[one] for one in ("pair.whole", "pair.reach", "pair.cleanup")} == {"UNKNOWN"}
     assert "FAIL" not in verdicts.values()
+
+
+@pytest.mark.parametrize("tool", ["mpi4py", "torch"])
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--run", "ssh {host} {shell}"), "it is one job on two hosts, which Slurm starts"),
+        (("--rail", "mlx5_0"), "on mlx5_0: its library chooses the adapter"),
+    ],
+)
+def test_one_job_on_two_hosts_is_for_slurm_and_has_no_rail(tmp_path, capsys, tool, words, why):
+    folder = tmp_path / "found"
+    assert run("h[0-3]", *words, "--tool", tool, "--folder", folder, "--yes") == exits.USAGE
+    assert why in capsys.readouterr().err
+    assert not folder.exists()
