@@ -35,9 +35,9 @@ def pair(one: str, other: str, rail: str = "") -> str:
     return _path("pair", *sorted((one, other)), *((rail,) if rail else ()))
 
 
-def run(name: str) -> str:
-    """Return a measurement, such as one benchmark."""
-    return _path("run", name)
+def run(name: str, *parts: str) -> str:
+    """Return a measurement, such as one benchmark, or a part of it."""
+    return _path("run", name, *parts)
 
 
 def _path(*words: str) -> str:

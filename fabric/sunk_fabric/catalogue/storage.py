@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import KERNEL, rows_of
 
@@ -31,16 +31,20 @@ CHECKS: tuple[Check, ...] = (
         "bandwidth",
         "At rate",
         proves="data comes as fast as contracted",
-        reads="fio, IOR",
-        rule="below contract is FAIL",
+        reads="fio --output-format=json, io500",
+        rule="below storage_gb_per_s of --expect is FAIL; a run of fio of less than 30 s or "
+        "without direct=1, and a phase that io500 calls invalid, are UNKNOWN; so are rates "
+        "that are not declared, or not measured",
         remedy="servers, then network",
+        proof=Proof.RECORDED,
     ),
     _row(
         "metadata",
         "Small files at rate",
         proves="metadata keeps up",
-        reads="mdtest",
-        rule="below contract is FAIL",
+        reads="mdtest, io500",
+        rule="below metadata_per_s of --expect is FAIL; a phase that io500 calls invalid is "
+        "UNKNOWN; so are rates that are not declared, or not measured",
         remedy="metadata servers",
     ),
     _row(

@@ -28,7 +28,6 @@ WHY: Mapping[str, str] = {
     "ib.ar.enabled": _IBDIAGNET,
     "ib.congestion": "how long one tick of PortXmitWait is, ports do not tell",
     "ib.fw.switch": _IBDIAGNET,
-    "ib.shield.enabled": "the subnet manager's configuration is not collected",
     "k8s.pod.rping": "needs a run between Pods; sunk fabric test measures hosts",
     "k8s.pod.stack": _INSIDE,
     "loc.pod.gpu_nic": _INSIDE,
@@ -58,9 +57,7 @@ WHY: Mapping[str, str] = {
     "sharp.mpi": _RUN,
     "sharp.prereq": "versions of plugin and firmware are not joined yet",
     "sharp.reservation": _UFM,
-    "storage.bandwidth": _RUN,
     "storage.fabric_separate": "which adapters are for storage, nobody declares yet",
     "storage.gds": _RUN,
-    "storage.metadata": _RUN,
 }
 """Check -> what is missing for a judge function."""

@@ -39,6 +39,7 @@ from sunk_fabric.checks import (
     scheduler,
     site,
     sriov,
+    storage,
     subnet,
 )
 from sunk_fabric.facts import Facts
@@ -74,6 +75,7 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "ib.nodedesc.sane": fabric.descriptions,
     "ib.nodes.complete": fabric.complete,
     "ib.pkey": site.partitions,
+    "ib.shield.enabled": subnet.shield,
     "ib.sm.master": subnet.master,
     "ib.sm.routing": subnet.routing,
     "ib.sm.standby": subnet.standby,
@@ -172,6 +174,8 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "sriov.vf.rdma": functions.rdma,
     "sriov.vf.total": sriov.total,
     "sriov.vf.trust": functions.trust,
+    "storage.bandwidth": storage.bandwidth,
+    "storage.metadata": storage.metadata,
     "storage.mount": site.mounts,
 }
 

@@ -98,6 +98,17 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         'exec cat "/proc/$p/limits"',
     ),
     (
+        "opensm_conf",
+        "command -v pgrep >/dev/null || exit 127\n"
+        "p=$(pgrep -o -x opensm) || { echo 'no opensm runs here'; exit 0; }\n"
+        "f=$(tr '\\0' '\\n' <\"/proc/$p/cmdline\" | sed -n '/^\\(-F\\|--config\\)$/{n;p;}')\n"
+        'for c in "$f" /etc/opensm/opensm.conf /etc/rdma/opensm.conf \\\n'
+        "  /opt/ufm/files/conf/opensm/opensm.conf; do\n"
+        '  [ -f "$c" ] && exec cat "$c"\n'
+        "done\n"
+        'echo "opensm runs, and its settings are in no known file" >&2; exit 1',
+    ),
+    (
         "pcidevice_env",
         "e=$(tr '\\0' '\\n' </proc/1/environ) || exit 1\n"
         "printf '%s\\n' \"$e\" | grep '^PCIDEVICE_' || echo 'no variable PCIDEVICE_*'",
