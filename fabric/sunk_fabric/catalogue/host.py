@@ -123,8 +123,9 @@ CHECKS: tuple[Check, ...] = (
         "gpu.dcgm",
         "GPU diagnosis passes",
         proves="GPUs work at the level that the gate asks for",
-        reads="dcgmi diag -j",
-        rule="a defect is FAIL; a diagnosis that could not be set up is UNKNOWN",
+        reads="dcgmi diag -r 2 -j, or more",
+        rule="a failed test is FAIL; one that failed over its set-up is UNKNOWN, as is a run that "
+        "tested no hardware; a warning is WARN",
         remedy="follow the tool's own advice",
     ),
     _row(

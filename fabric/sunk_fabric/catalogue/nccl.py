@@ -120,16 +120,20 @@ CHECKS: tuple[Check, ...] = (
         "mpi.bandwidth",
         "MPI at rate",
         proves="MPI uses the fabric",
-        reads="OSU or IMB",
-        rule="below the generation's floor is FAIL",
+        reads="osu_bw",
+        rule="the largest message, 1 MiB and more, below 0.925 of rate x MTU / (MTU + headers) is "
+        "FAIL, below 0.966 WARN; more than the line carries is UNKNOWN",
         remedy="transport of the MPI library",
+        source=DERIVED,
     ),
     _row(
         "mpi.latency",
         "MPI latency",
         proves="MPI uses the fabric",
-        reads="OSU or IMB",
-        rule="above the generation's ceiling is FAIL",
+        reads="osu_latency",
+        rule="the smallest message, 8 bytes and less: above 3 us is WARN, above 10 FAIL, as "
+        "sockets take; below 0.7 it is shared memory, and of buffers of GPUs no ceiling is known: "
+        "UNKNOWN",
         remedy="transport of the MPI library",
     ),
 )

@@ -12,6 +12,7 @@ from sunk_fabric.parse import (
     chronyc,
     collection,
     collectives,
+    dcgm_diag,
     df,
     dmesg,
     dump_lfts,
@@ -40,11 +41,13 @@ from sunk_fabric.parse import (
     network_status,
     nic_cluster_policies,
     nodes,
+    nvbandwidth,
     nvidia_smi,
     nvidia_topo,
     ofed_version,
     opensm_conf,
     opensm_log,
+    osu,
     pair,
     pcidevice_env,
     perfquery,
@@ -107,6 +110,7 @@ _NCCL_TESTS = tuple(
     f"{one}_perf"
     for one in ("all_gather", "all_reduce", "alltoall", "broadcast", "reduce_scatter", "sendrecv")
 )
+_OSU = ("osu_bw", "osu_latency", "osu_allreduce")
 
 FORMATS = (
     _format(collection, "sunk fabric collect", "sunk fabric collect"),
@@ -123,6 +127,9 @@ FORMATS = (
     _format(fio, "fio --output-format=json", "fio"),
     _format(io500, "io500"),
     _format(mdtest, "mdtest"),
+    _format(osu, "osu_bw", *_OSU),
+    _format(nvbandwidth, "nvbandwidth"),
+    _format(dcgm_diag, "dcgmi diag -r 3 -j", "dcgmi diag"),
     _format(dump_lfts, "dump_lfts", "dump_lfts", "dump_fts", "ibroute", "opensm-lfts.dump"),
     _format(ibdiagnet_db, "ibdiagnet, its file ibdiagnet2.db_csv", "ibdiagnet2.db_csv"),
     _format(ibdiagnet_sharp, "ibdiagnet --sharp, its file ibdiagnet2.sharp", "ibdiagnet2.sharp"),
