@@ -86,8 +86,9 @@ CHECKS: tuple[Check, ...] = (
         "gdr.grace",
         "Driver option for Grace machines",
         proves="dma-buf attaches on Grace-Blackwell with drivers before R595",
-        reads="/proc/driver/nvidia/params",
-        rule="option for the PCIe topology check missing there is FAIL",
+        reads="nvidia-smi -q -x, /proc/driver/nvidia/params, dmesg",
+        rule="on GB200 and GB300: a refused dma-buf is FAIL, and so is a driver before R595 "
+        "without the option; other GPUs are SKIP",
         remedy="set the driver parameter NVreg_GrdmaPciTopoCheckOverride=1",
     ),
     _row(

@@ -39,8 +39,10 @@ CHECKS: tuple[Check, ...] = (
         "pod.gpu_nic",
         "Devices of a Pod are near each other",
         proves="what a Pod gets works together",
-        reads="Pod, sysfs",
-        rule="farther than declared is FAIL",
+        reads="Pods' list, nvidia-smi topo -m inside the Pod",
+        rule="a GPU of which the Pod has no adapter at PIX or PXB is FAIL; a Pod that asked for no "
+        "GPU is SKIP",
+        source=NCCL_DOCS,
         remedy="dynamic resource allocation, or whole nodes",
     ),
     _row(

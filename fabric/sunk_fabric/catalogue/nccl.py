@@ -73,9 +73,10 @@ CHECKS: tuple[Check, ...] = (
         "bandwidth.scale",
         "Between nodes",
         proves="collectives give what the adapters can carry",
-        reads="nccl-tests on several nodes, with the NCCL log of the same run",
-        rule="ring bus bandwidth below 0.80 of adapters x rate is FAIL, below 0.85 WARN; "
-        "without proof of the path UNKNOWN",
+        reads="nccl-tests on several nodes to 1 GiB and more, with the NCCL log of the same name",
+        rule="ring bus bandwidth below 0.80 of adapters x rate is FAIL, below 0.85 WARN; more than "
+        "10 % less for each doubling of the nodes FAIL, more than 5 % WARN; without a log, with "
+        "another algorithm than RING, or above what adapters carry, UNKNOWN",
         remedy="pairs, rails, then congestion",
         source=DERIVED,
         depends_on=("nccl.path.network", "nccl.path.gdr", "nccl.values"),

@@ -13,8 +13,8 @@ CHECKS: tuple[Check, ...] = (
         "gpu_container",
         "GPUs in containers",
         proves="a container sees the GPUs that it was given",
-        reads="probe in a container",
-        rule="too few is FAIL",
+        reads="Pods' list, nvidia-smi topo -m inside the Pod",
+        rule="fewer than asked for is FAIL, more WARN; a Pod that asked for no GPU is SKIP",
         remedy="container toolkit",
     ),
     _row(

@@ -23,8 +23,9 @@ CHECKS: tuple[Check, ...] = (
         "fabric_separate",
         "On its own fabric",
         proves="storage traffic does not meet compute traffic",
-        reads="subnets per role",
-        rule="mixed is FAIL",
+        reads="sysfs_rdma, a scan of the compute fabric, storage_adapters of --expect",
+        rule="an adapter for storage in one scan with compute adapters is FAIL; Ethernet, or "
+        "adapters that nobody declared, are UNKNOWN",
         remedy="cabling",
     ),
     _row(

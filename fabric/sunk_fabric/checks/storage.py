@@ -1,19 +1,21 @@
-"""Rates of storage, beside those that were contracted."""
+"""Storage: its rates beside those that were contracted, and its adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import either, said
+from sunk_fabric.checks.answers import each, either, said, sound
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import fio, io500, mdtest
+from sunk_fabric.parse import fio, io500, mdtest, sysfs_rdma
 from sunk_fabric.parse.fio import Direction, Job, Run
 from sunk_fabric.parse.io500 import Phase, Scores
 from sunk_fabric.parse.mdtest import Rates
+from sunk_fabric.parse.text import guid
+from sunk_jobs.sysfs_rdma import RdmaDevice, Snapshot
 
 LEAST_SECONDS = 30
 """Shorter runs may end in the caches of clients and servers. Proposal."""
@@ -121,3 +123,49 @@ def _compared(
             yield said(Verdict.PASS, f"{words}, {least:g} declared", subject, reading)
     if not rates:
         yield said(Verdict.UNKNOWN, "it measured nothing of the kind", subjects.run(run), reading)
+
+
+def separate(facts: Facts) -> Iterator[Answer]:
+    """Adapters for storage are not in the fabric of the others, by a scan of that."""
+    wanted = frozenset(facts.expected.storage_adapters)
+    if not wanted:
+        words = "which adapters are for storage is not declared"
+        yield said(Verdict.UNKNOWN, words, subjects.FABRIC)
+        return
+    if facts.scan is None or facts.audit is None:
+        yield said(Verdict.UNKNOWN, "no sound scan of the fabric", subjects.FABRIC)
+        return
+    scan, scanned = facts.scan, facts.audit.fabric.hcas.keys()
+    of_compute = any(
+        _guid(device) in scanned
+        for one in sound(facts, sysfs_rdma.parse)
+        for device in one.parsed.value.devices
+        if device.name not in wanted
+    )
+
+    def judge(reading: Reading[Snapshot]) -> Iterator[Answer]:
+        devices = [one for one in reading.parsed.value.devices if one.name in wanted]
+        for device in devices:
+            subject = subjects.node(reading.host, device.name)
+            yield said(*_apart(device, scanned, of_compute=of_compute), subject, reading, scan)
+        if not devices:
+            words = f"none of {', '.join(sorted(wanted))} is here"
+            yield said(Verdict.UNKNOWN, words, subjects.node(reading.host), reading)
+
+    yield from each(facts, sysfs_rdma.parse, judge)
+
+
+def _guid(device: RdmaDevice) -> str:
+    return guid(device.values.get("node_guid", ""))
+
+
+def _apart(device: RdmaDevice, scanned: Container[str], *, of_compute: bool) -> tuple[Verdict, str]:
+    if "node_guid" not in device.values:
+        return Verdict.UNKNOWN, "its GUID is not told"
+    if {port.values.get("link_layer") for port in device.ports} != {"InfiniBand"}:
+        return Verdict.UNKNOWN, "it is not InfiniBand, and a scan does not tell of it"
+    if not of_compute:
+        return Verdict.UNKNOWN, "the scan is not of the fabric of compute adapters"
+    if _guid(device) in scanned:
+        return Verdict.FAIL, "it is in one fabric with compute adapters"
+    return Verdict.PASS, "the fabric of compute adapters does not have it"
