@@ -22,9 +22,11 @@ CHECKS: tuple[Check, ...] = (
         "topo.sysfs",
         "The PCI tree agrees",
         proves="locality from two sources is the same",
-        reads="sysfs",
-        rule="a difference is UNKNOWN",
-        remedy="none",
+        reads="sysfs, nvidia-smi topo -m",
+        rule="another answer than nvidia-smi's to whether a GPU has an adapter behind bridges "
+        "alone is UNKNOWN; without nvidia-smi, no such adapter is FAIL",
+        remedy="slot; topology of the virtual machine",
+        source=KERNEL,
     ),
     _row(
         "numa",

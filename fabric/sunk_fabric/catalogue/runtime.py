@@ -29,8 +29,9 @@ CHECKS: tuple[Check, ...] = (
         "imex",
         "Memory domain is up",
         proves="GPUs of a rack can share memory",
-        reads="nvidia-imex-ctl",
-        rule="not up is FAIL",
+        reads="nvidia-imex-ctl -N -j, nvidia-smi -q -x",
+        rule="a domain that is not UP, a host that is not READY or not CONNECTED is FAIL; GPUs in "
+        "no NVLink domain of several hosts are SKIP",
         remedy="IMEX service",
     ),
 )

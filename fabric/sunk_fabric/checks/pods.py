@@ -20,6 +20,7 @@ from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse import (
     df,
     ip_link,
+    ldconfig,
     network_attachments,
     nvidia_topo,
     pcidevice_env,
@@ -40,6 +41,7 @@ FAR = Verdict.FAIL
 LOCKED = "Max locked memory"
 DEFAULT_SHM_BYTES = 64 * 2**20
 """What container runtimes give unless told otherwise."""
+VERBS = frozenset({"libibverbs.so.1", "libfabric.so.1"})
 SHM = "/dev/shm"  # noqa: S108 - the mount that is asked about
 
 
@@ -271,6 +273,22 @@ def memlock(facts: Facts) -> Iterator[Answer]:
         return Verdict.FAIL, f"locked memory is {limit.soft} bytes"
 
     yield from _inside(facts, proc_limits.parse, judged)
+
+
+def libraries(facts: Facts) -> Iterator[Answer]:
+    """Programs inside find the library of RDMA verbs, or that of libfabric."""
+
+    def judged(_pod: PodAttachments, found: frozenset[str]) -> Judged:
+        there = sorted(VERBS & found)
+        if not there:
+            return Verdict.FAIL, f"neither {' nor '.join(sorted(VERBS))} is found"
+        return Verdict.PASS, f"{', '.join(there)} is found"
+
+    yield from _inside(facts, ldconfig.parse, judged, spared=_without_devices)
+
+
+def _without_devices(pod: PodAttachments) -> str:
+    return "no device was granted" if not _addresses(pod) else ""
 
 
 def gpus(facts: Facts) -> Iterator[Answer]:

@@ -56,7 +56,7 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
     assert recorded == {
         *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
-        *("opensm_conf", "perftest"),
+        *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
         *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {

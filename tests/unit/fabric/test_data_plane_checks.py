@@ -24,6 +24,10 @@ LIMITS = (
 )
 DF = "Filesystem     1024-blocks  Used Available Capacity Mounted on\nshm {} 0 {} 0% /dev/shm\n"
 TOPO = "\tGPU0\tNIC0\nGPU0\t X \tPIX\nNIC0\tPIX\t X \n\nNIC Legend:\n\n  NIC0: mlx5_1\n"
+LIBRARIES = (
+    "2 libs found in cache `/etc/ld.so.cache'\n"
+    "\tlibibverbs.so.1 (libc6,x86-64) => /lib/libibverbs.so.1\n"
+)
 LSPCI = (
     "0f:00.0 3D controller: NVIDIA Corporation GH100 [H100 SXM5 80GB] (rev a1)\n"
     "9c:00.0 Infiniband controller: Mellanox Technologies MT2910 Family [ConnectX-7]\n"
@@ -114,6 +118,7 @@ def site():
         "locked": "unlimited",
         "shm": 8 * 2**20,
         "topo": TOPO,
+        "libraries": LIBRARIES,
         "lspci": LSPCI,
         "offered": offered,
         "definition": definition,
@@ -159,6 +164,7 @@ def files(parts):
         "w-0/ip_link.txt": [inner],
         "w-0/pcidevice_env.txt": parts["env"].encode(),
         "w-0/proc_limits.shell.txt": LIMITS.format(parts["locked"]).encode(),
+        "w-0/ldconfig.txt": parts["libraries"].encode(),
         "w-0/nvidia_topo.txt": parts["topo"].encode(),
         "w-0/df.txt": DF.format(parts["shm"], parts["shm"]).encode(),
     }
@@ -187,6 +193,7 @@ HEALTHY = (
     "k8s.pod.rdma_visible",
     "k8s.pod.request_match",
     "k8s.pod.shm",
+    "k8s.pod.stack",
     "loc.pod.gpu_nic",
     "runtime.gpu_container",
     "sriov.eswitch",
@@ -359,6 +366,18 @@ BROKEN = [
     ),
     ("k8s.pod.memlock", ("locked",), "65536", (FAIL, POD, "locked memory is 65536 bytes")),
     (
+        "k8s.pod.stack",
+        ("libraries",),
+        "2 libs found in cache `/etc/ld.so.cache'\n",
+        (FAIL, POD, "neither libfabric.so.1 nor libibverbs.so.1 is found"),
+    ),
+    (
+        "k8s.pod.stack",
+        ("status", "device-info"),
+        None,
+        (SKIP, POD, "no device was granted"),
+    ),
+    (
         "loc.pod.gpu_nic",
         ("topo",),
         TOPO.replace("PIX", "SYS"),
@@ -432,6 +451,7 @@ INSIDE = {
     "k8s.pod.memlock": "w-0/proc_limits.shell.txt",
     "k8s.pod.rdma_visible": "w-0/sysfs_rdma.txt",
     "k8s.pod.shm": "w-0/df.txt",
+    "k8s.pod.stack": "w-0/ldconfig.txt",
     "loc.pod.gpu_nic": "w-0/nvidia_topo.txt",
     "runtime.gpu_container": "w-0/nvidia_topo.txt",
 }

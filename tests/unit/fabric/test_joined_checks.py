@@ -322,7 +322,8 @@ def test_loss_with_more_hosts_is_told_for_each_doubling(large, lost, check):
     assert answer == (
         PASS,
         subject,
-        f"AllReduce from 2 to 8 hosts: 46.2 to {float(large):g} GB/s, {lost} less for each doubling",
+        f"AllReduce from 2 to 8 hosts: 46.2 to {float(large):g} GB/s, "
+        f"{lost} less for each doubling",
     )
 
 
@@ -331,3 +332,159 @@ def test_loss_beyond_the_rule_is_no_pass(large, verdict, check):
     runs = [(table("46.20", hosts=2), nccl()), (table(large, hosts=4), nccl())]
     found = {one[1]: one[0] for one in scaled(check, *runs)}
     assert found["run/run1/growth"] is verdict
+
+
+# --- the PCI tree beside the GPU's own tool
+
+
+TREE = (FOLDER / "pci_tree" / "two-gpus.txt").read_text()
+MATRIX = next((FOLDER / "nvidia_topo").glob("*.txt")).read_text()
+FIRST, SECOND = f"{NODE}/0000:0f:00.0", f"{NODE}/0000:9a:00.0"
+NEAR = "0000:10:00.0 is behind the same bridge"
+
+
+def tree(check, text, matrix=""):
+    files = {"gpu001/pci_tree.txt": text.encode()}
+    if matrix:
+        files["gpu001/nvidia_topo.txt"] = matrix.encode()
+    return {subject: (verdict, words) for verdict, subject, words in check("loc.topo.sysfs", files)}
+
+
+def test_tree_and_matrix_that_agree_pass(check):
+    found = tree(check, TREE, MATRIX)
+    assert found[FIRST] == (PASS, f"{NEAR}; nvidia-smi: mlx5_0 is nearest, at PIX")
+    assert found[SECOND][0] is PASS
+
+
+def test_matrix_that_says_otherwise_is_unknown(check):
+    found = tree(check, TREE, MATRIX.replace("PIX\tSYS\t0-47", "SYS\tSYS\t0-47"))
+    assert found[FIRST] == (UNKNOWN, f"{NEAR}; nvidia-smi: mlx5_0 is nearest, at SYS")
+    assert found[SECOND][0] is PASS
+
+
+def test_far_by_both_is_agreement(check):
+    moved = TREE.replace("pci0000:0b/0000:0b:01.0/0000:0d:00.0/0000:0e:01.0", "pci0000:aa")
+    matrix = MATRIX.replace("PIX\tSYS\t0-47", "SYS\tSYS\t0-47")
+    verdict, words = tree(check, moved, matrix)[FIRST]
+    assert (verdict, words.partition(";")[0]) == (
+        PASS,
+        "0000:9c:00.0 is nearest, behind another root",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (TREE, (PASS, NEAR)),
+        (
+            TREE.replace("0000:0b:01.0/0000:0d:00.0/0000:0e:01.0", "0000:0b:02.0"),
+            (FAIL, "0000:10:00.0 is nearest, at the same root"),
+        ),
+        (TREE.replace("0x0207", "0x0108"), (UNKNOWN, "no adapter in the PCI tree")),
+    ],
+)
+def test_without_the_gpus_own_tool_the_tree_alone_is_judged(text, answer, check):
+    assert tree(check, text)[FIRST] == answer
+
+
+def test_tools_that_count_other_gpus_are_unknown(check):
+    text = "".join(TREE.splitlines(keepends=True)[:2])
+    assert tree(check, text, MATRIX) == {FIRST: (UNKNOWN, "1 GPUs in the tree, 2 by nvidia-smi")}
+
+
+def test_machine_without_gpus_is_skipped_and_a_damaged_tree_unknown(check):
+    assert tree(check, "no GPU and no network card on PCI\n") == {
+        NODE: (SKIP, "no GPU in the PCI tree")
+    }
+    for text in (TREE + TREE, TREE.replace("0x10de", "nvidia"), TREE[:-5]):
+        assert {one[0] for one in tree(check, text).values()} == {UNKNOWN}
+
+
+# --- memory shared over NVLink
+
+
+def imex(check, service, cluster="6a1d0f5e-1111-2222-3333-444455556666"):
+    gpus = smi().replace(
+        b"</gpu>", f"<fabric><clusterUuid>{cluster}</clusterUuid></fabric></gpu>".encode()
+    )
+    files = {"gpu001/nvidia_smi.txt": gpus}
+    if service:
+        files["gpu001/imex.txt"] = service
+    return check("runtime.imex", files)
+
+
+UP = (FOLDER / "imex" / "up.json").read_bytes()
+DOWN_DOMAIN = (FOLDER / "imex" / "down.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("service", "verdict", "words"),
+    [
+        (UP, PASS, "2 hosts are ready"),
+        (
+            DOWN_DOMAIN,
+            FAIL,
+            "the domain is DOWN; 10.0.0.2 is UNAVAILABLE; 10.0.0.1 to 10.0.0.2 is DISCONNECTED; "
+            "10.0.0.2 to 10.0.0.2 is DISCONNECTED",
+        ),
+        (UP.replace(b'"CONNECTED"', b'"RECOVERING"', 1), FAIL, None),
+        (None, UNKNOWN, "no output of nvidia-imex-ctl -N -j"),
+        (b"{}\n", UNKNOWN, None),
+    ],
+)
+def test_domain_is_up_where_every_host_is_ready_and_connected(service, verdict, words, check):
+    ((found, subject, said),) = imex(check, service)
+    assert (found, subject) == (verdict, NODE)
+    assert words is None or said == words
+
+
+def test_gpus_in_no_domain_of_several_hosts_need_no_service(check):
+    ((verdict, _, _),) = imex(check, None, cluster="00000000-0000-0000-0000-000000000000")
+    assert verdict is SKIP
+
+
+# --- where Slurm says that a job is
+
+
+PLACES = (FOLDER / "job_places" / "two-nodes.txt").read_bytes()
+TOPOLOGY = (FOLDER / "slurm_topology" / "two-leaves.txt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer"),
+    [
+        (b"", b"", (PASS, "spine.leaf2.gpu003 in the job, below leaf2 in Slurm")),
+        (
+            b"leaf2.gpu003",
+            b"leaf1.gpu003",
+            (FAIL, "spine.leaf1.gpu003 in the job, below leaf2 in Slurm"),
+        ),
+        (
+            b"spine.leaf2.gpu003",
+            b"-",
+            (FAIL, "- in the job, below leaf2 in Slurm"),
+        ),
+    ],
+)
+def test_address_of_a_job_ends_with_its_leaf_and_node(old, new, answer, check):
+    files = {"job_places.txt": PLACES.replace(old, new), "slurm_topology.txt": TOPOLOGY}
+    found = {one[1]: (one[0], one[2]) for one in check("sched.topology_address", files)}
+    assert found["node/gpu003"] == answer
+    assert found["node/gpu001"][0] is PASS
+
+
+def test_node_that_slurms_topology_does_not_have_is_unknown(check):
+    files = {
+        "job_places.txt": PLACES.replace(b"gpu003", b"gpu009"),
+        "slurm_topology.txt": TOPOLOGY,
+    }
+    found = {one[1]: one[0] for one in check("sched.topology_address", files)}
+    assert found == {"node/gpu001": PASS, "node/gpu009": UNKNOWN}
+
+
+def test_places_without_the_topology_or_twice_are_unknown(check):
+    assert {one[0] for one in check("sched.topology_address", {"job_places.txt": PLACES})} == {
+        UNKNOWN
+    }
+    files = {"job_places.txt": PLACES * 2, "slurm_topology.txt": TOPOLOGY}
+    assert {one[0] for one in check("sched.topology_address", files)} == {UNKNOWN}
