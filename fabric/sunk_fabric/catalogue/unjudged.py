@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 _DRILL = "needs somebody to break a part on purpose; no text that was collected shows it"
 _LOAD = "needs a run of the workload itself; no program of it is known to every site"
-_RUN = "needs a run that loads the machine; its output has no parser yet"
 _UFM = "told by the vendor's fabric manager alone, which is not asked"
 _IBDIAGNET = "told by tables of ibdiagnet that have no parser yet"
-_INSIDE = "told inside jobs and Pods by texts that are not collected yet"
 
 WHY: Mapping[str, str] = {
     "accept.cost": "the plan's own ledger tells it; the fabric's texts do not",
@@ -27,9 +25,8 @@ WHY: Mapping[str, str] = {
     "ib.congestion": "how long one tick of PortXmitWait is, ports do not tell",
     "ib.fw.switch": _IBDIAGNET,
     "k8s.pod.rping": "needs a run between Pods; sunk fabric test measures hosts",
-    "loc.rank.nic": _INSIDE,
-    "loc.task.cpu": _INSIDE,
-    "nccl.bandwidth.node": "no rate of a GPU model that a table could hold is published for all",
+    "loc.rank.nic": "the reader of NCCL's log keeps the kind of a channel, and not its adapter",
+    "loc.task.cpu": "the processors that a task may use are in no text that is collected",
     "nccl.bandwidth.variance": "needs the figures of single iterations, which text has not",
     "nccl.hang": "needs a budget of time for a run",
     "rdma.loopback.bandwidth": "needs a run between two adapters of one host",
@@ -40,9 +37,8 @@ WHY: Mapping[str, str] = {
     "sched.gang": "needs a job of the promised size",
     "sharp.dtype": "which types a plugin can reduce, it does not tell",
     "sharp.failover": _DRILL,
-    "sharp.mpi": _RUN,
-    "sharp.prereq": "versions of plugin and firmware are not joined yet",
+    "sharp.mpi": "whether MPI reduced in the network, the text of a benchmark does not tell",
     "sharp.reservation": _UFM,
-    "storage.gds": _RUN,
+    "storage.gds": "the output of gdscheck has no parser yet",
 }
 """Check -> what is missing for a judge function."""

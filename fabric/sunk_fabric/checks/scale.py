@@ -1,4 +1,4 @@
-"""Collectives between hosts: what adapters can carry, and how that holds with more hosts."""
+"""Collectives within a host, and between hosts: what GPUs and adapters can carry."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ WARN_DROP, FAIL_DROP = 0.05, 0.10
 """For each doubling of the hosts. Proposal."""
 RINGED = frozenset({"AllReduce", "AllGather", "ReduceScatter"})
 
+WITHIN_A_HOST = {
+    "A100": (215.0, 228.0),
+    "B200": (740.0, 800.0),
+    "H100 80GB HBM3": (430.0, 460.0),
+    "H200": (431.0, 455.0),
+}
+"""Model -> bus bandwidth of AllReduce on eight GPUs in 10⁹ bytes per second: what fails below it,
+what passes. Near what is published for each; proposal."""
+GPUS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
@@ -34,6 +44,42 @@ class _Measured:
     collective: str
     bus_gb_per_s: float
     adapters: int
+
+
+def within_host(facts: Facts) -> Iterator[Answer]:
+    """Eight GPUs of a host reach what is known of their model."""
+    logs = {one.name: one for one in sound(facts, nccl_log.parse)}
+
+    def judge(reading: Reading[Results]) -> Iterator[Answer]:
+        subject = subjects.run(reading.name or reading.path)
+        log = logs.get(reading.name)
+        used = (reading, log) if log else (reading,)
+        yield said(*_within(reading.parsed.value, log), subject, *used)
+
+    yield from each(facts, nccl_tests.parse, judge)
+
+
+def _within(run: Results, log: Reading[NcclLog] | None) -> tuple[Verdict, str]:
+    row = max(run.rows, key=lambda one: one.size_bytes)
+    known = next((one for one in sorted(WITHIN_A_HOST) if all(one in m for m in run.models)), "")
+    processes = log.parsed.value.processes.values() if log else ()
+    tuned = {t.collective for one in processes for t in one.tuned if t.size_bytes == row.size_bytes}
+    if run.hosts > 1:
+        return Verdict.SKIP, "it ran on several hosts"
+    if tuned != {"AllReduce"}:
+        words = ", ".join(sorted(tuned)) or "no NCCL log of the same name tells of what"
+        return Verdict.UNKNOWN, f"{words}; of AllReduce alone rates are known"
+    if run.ranks != GPUS or not run.models or not known:
+        words = f"{run.ranks} x {', '.join(run.models) or 'a GPU'}"
+        return Verdict.UNKNOWN, f"{words}: no rate is known of these"
+    if row.size_bytes < LEAST_BYTES:
+        return Verdict.UNKNOWN, f"messages of {row.size_bytes} bytes are small: run to 8 GiB"
+    least, usual = WITHIN_A_HOST[known]
+    rate = row.bus_gb_per_s[0]
+    words = f"{rate:g} GB/s, {usual:g} is usual of {run.models[0]}"
+    if rate < least:
+        return Verdict.FAIL, words
+    return (Verdict.PASS if rate >= usual else Verdict.WARN), words
 
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:

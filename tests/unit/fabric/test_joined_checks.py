@@ -225,10 +225,11 @@ TABLE = (FOLDER / "nccl_tests" / "all-reduce.txt").read_text().replace("N/A", "0
 NDR = Expected(port_gbit_per_s=400)
 
 
-def table(busbw="46.20", hosts=2):
+def table(busbw="46.20", hosts=2, ranks=1, model="NVIDIA H100 80GB HBM3"):
     ranks = "".join(
-        f"#  Rank {at:2} Group  0 Pid {at + 1} on      gpu{at:02} device  0 [0x0a] NVIDIA H100\n"
+        f"#  Rank {at:2} Group  0 Pid {at + 1} on      gpu{at:02} device {gpu:2} [0x0a] {model}\n"
         for at in range(hosts)
+        for gpu in range(ranks)
     )
     lines = [one for one in TABLE.splitlines(keepends=True) if "  Rank " not in one]
     at = next(n for n, one in enumerate(lines) if "Using devices" in one) + 1
@@ -332,6 +333,57 @@ def test_loss_beyond_the_rule_is_no_pass(large, verdict, check):
     runs = [(table("46.20", hosts=2), nccl()), (table(large, hosts=4), nccl())]
     found = {one[1]: one[0] for one in scaled(check, *runs)}
     assert found["run/run1/growth"] is verdict
+
+
+# --- collectives within a host
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "verdict", "words"),
+    [
+        ("476.10", nccl(), PASS, "476.1 GB/s, 460 is usual of NVIDIA H100 80GB HBM3"),
+        ("445.00", nccl(algorithm="NVLS"), WARN, "445 GB/s, 460 is usual of NVIDIA H100 80GB HBM3"),
+        ("365.00", nccl(), FAIL, "365 GB/s, 460 is usual of NVIDIA H100 80GB HBM3"),
+        (
+            "476.10",
+            nccl(collective="AllGather"),
+            UNKNOWN,
+            "AllGather; of AllReduce alone rates are known",
+        ),
+        (
+            "476.10",
+            "",
+            UNKNOWN,
+            "no NCCL log of the same name tells of what; of AllReduce alone rates are known",
+        ),
+    ],
+)
+def test_eight_gpus_reach_what_is_known_of_their_model(text, said, verdict, words, check):
+    files = {"nccl_tests.run0.txt": table(text, hosts=1, ranks=8).encode()}
+    if said:
+        files["nccl_log.run0.txt"] = said.encode()
+    assert check("nccl.bandwidth.node", files) == [(verdict, "run/run0", words)]
+
+
+@pytest.mark.parametrize(
+    ("run", "verdict", "words"),
+    [
+        (table(hosts=2), SKIP, "it ran on several hosts"),
+        (
+            table(hosts=1, ranks=4),
+            UNKNOWN,
+            "4 x NVIDIA H100 80GB HBM3: no rate is known of these",
+        ),
+        (
+            table(hosts=1, ranks=8, model="NVIDIA L40S"),
+            UNKNOWN,
+            "8 x NVIDIA L40S: no rate is known of these",
+        ),
+    ],
+)
+def test_other_numbers_and_models_of_gpus_have_no_known_rate(run, verdict, words, check):
+    files = {"nccl_tests.run0.txt": run.encode(), "nccl_log.run0.txt": nccl().encode()}
+    assert check("nccl.bandwidth.node", files) == [(verdict, "run/run0", words)]
 
 
 # --- the PCI tree beside the GPU's own tool
