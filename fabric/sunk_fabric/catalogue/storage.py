@@ -53,7 +53,8 @@ CHECKS: tuple[Check, ...] = (
         "Directly to GPUs",
         proves="data needs no host memory",
         reads="gdscheck -p",
-        rule="compatibility mode is FAIL where declared",
+        rule="a file system of storage_gds in --expect that is not Supported, forced compatibility "
+        "mode, or a platform that is not fit is FAIL; none declared is SKIP",
         remedy="driver",
     ),
 )

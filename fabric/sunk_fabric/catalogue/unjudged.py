@@ -39,6 +39,5 @@ WHY: Mapping[str, str] = {
     "sharp.failover": _DRILL,
     "sharp.mpi": "whether MPI reduced in the network, the text of a benchmark does not tell",
     "sharp.reservation": _UFM,
-    "storage.gds": "the output of gdscheck has no parser yet",
 }
 """Check -> what is missing for a judge function."""

@@ -198,6 +198,7 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "sriov.vf.trust": functions.trust,
     "storage.bandwidth": storage.bandwidth,
     "storage.fabric_separate": storage.separate,
+    "storage.gds": storage.direct,
     "storage.metadata": storage.metadata,
     "storage.mount": site.mounts,
 }

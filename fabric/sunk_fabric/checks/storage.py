@@ -8,10 +8,11 @@ from typing import Any
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, either, said, sound
+from sunk_fabric.checks.answers import each, either, place, said, sound
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import fio, io500, mdtest, sysfs_rdma
+from sunk_fabric.parse import fio, gdscheck, io500, mdtest, sysfs_rdma
 from sunk_fabric.parse.fio import Direction, Job, Run
+from sunk_fabric.parse.gdscheck import Direct
 from sunk_fabric.parse.io500 import Phase, Scores
 from sunk_fabric.parse.mdtest import Rates
 from sunk_fabric.parse.text import guid
@@ -26,7 +27,6 @@ Measured = Mapping[str, tuple[float, str]]
 def bandwidth(facts: Facts) -> Iterator[Answer]:
     """Files are read and written as fast as contracted."""
     wanted = facts.expected.storage_gb_per_s
-
     seen: set[str] = set()
 
     def by_fio(reading: Reading[Run]) -> Iterator[Answer]:
@@ -43,7 +43,6 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
 def metadata(facts: Facts) -> Iterator[Answer]:
     """Files are made, looked at and taken away as fast as contracted."""
     wanted = facts.expected.metadata_per_s
-
     seen: set[str] = set()
 
     def by_mdtest(reading: Reading[Rates]) -> Iterator[Answer]:
@@ -71,7 +70,7 @@ def _of_phases(phases: Mapping[str, Phase]) -> Measured:
 
 
 def _of_fio(run: Run) -> Measured:
-    """Return what jobs did that ran together, of the fastest such group."""
+    """Return what jobs did that ran together, of the fastest such group without a doubt."""
     found: dict[str, tuple[float, str]] = {}
     for way in ("read", "write"):
         groups: dict[int, list[Job]] = {}
@@ -83,7 +82,7 @@ def _of_fio(run: Run) -> Measured:
             for _, jobs in sorted(groups.items())
         ]
         if rates:
-            found[way] = max(rates)
+            found[way] = max(rates, key=lambda one: (not one[1], one[0]))
     return found
 
 
@@ -123,6 +122,32 @@ def _compared(
             yield said(Verdict.PASS, f"{words}, {least:g} declared", subject, reading)
     if not rates:
         yield said(Verdict.UNKNOWN, "it measured nothing of the kind", subjects.run(run), reading)
+
+
+def direct(facts: Facts) -> Iterator[Answer]:
+    """The declared file systems read straight into GPU memory."""
+    wanted = facts.expected.storage_gds
+
+    def judge(reading: Reading[Direct]) -> Iterator[Answer]:
+        found = reading.parsed.value
+        for name in sorted(wanted):
+            told = found.drivers.get(name, "not told of")
+            subject = subjects.node(reading.host, name)
+            if told != "Supported":
+                yield said(Verdict.FAIL, f"{name} is {told}", subject, reading)
+            elif found.forced:
+                words = "force_compat_mode takes all through host memory"
+                yield said(Verdict.FAIL, words, subject, reading)
+            elif not found.verified:
+                words = f"{name} is supported, and the platform was not found fit"
+                yield said(Verdict.FAIL, words, subject, reading)
+            else:
+                yield said(Verdict.PASS, f"{name} is supported", subject, reading)
+        if not wanted:
+            words = "no file system is declared to need it"
+            yield said(Verdict.SKIP, words, place(reading), reading)
+
+    yield from each(facts, gdscheck.parse, judge)
 
 
 def separate(facts: Facts) -> Iterator[Answer]:

@@ -151,7 +151,7 @@ def test_catalogue_lists_one_group(capsys):
     judged = {one["id"]: (one["judged"], one["proof"]) for one in rows}
     assert judged.pop("storage.mount") == ("yes", "documented")
     assert judged.pop("storage.bandwidth") == ("yes", "recorded")
-    assert judged["storage.gds"] == ("not implemented", "-")
+    assert judged["storage.metadata"] == ("yes", "documented")
 
 
 def test_catalogue_shows_rule_source_and_proof(capsys):

@@ -10,7 +10,7 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
 from tests.support.fabric_texts import FOLDER
 
-FAIL, PASS, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN
+FAIL, PASS, SKIP, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.SKIP, Verdict.UNKNOWN
 RECORDED = json.loads((FOLDER / "fio" / "write-and-read.json").read_text())
 IO500 = (FOLDER / "io500" / "valid.txt").read_bytes()
 SHORT = (FOLDER / "io500" / "too-short.txt").read_bytes()
@@ -136,3 +136,48 @@ def test_declared_rate_that_nobody_measured_is_unknown(check):
 def test_run_without_its_end_or_twice_in_one_text_is_unknown(name, files, check):
     found = [one[0] for one in check(name, files, CONTRACT)]
     assert (found[0], set(found)) == (UNKNOWN, {UNKNOWN})
+
+
+def test_fast_group_that_is_in_doubt_hides_no_slower_one_that_is_not(check):
+    run = fio(read=(3e9,))
+    fast = {"io_bytes": 1, "bw_bytes": 9e9, "runtime": 1000}
+    run["jobs"].append({"jobname": "burst", "groupid": 7, "read": fast})
+    found = check("storage.bandwidth", {"host1/fio.txt": run}, CONTRACT)
+    assert found[0] == (FAIL, "run/host1_fio.txt/read", "3 GB/s, 5 declared")
+
+
+GDS = (FOLDER / "gdscheck" / "nfs.txt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "answer"),
+    [
+        ("NFS", b"", b"", (PASS, "NFS is supported")),
+        ("WekaFS", b"", b"", (FAIL, "WekaFS is Unsupported")),
+        ("Lustre", b"", b"", (FAIL, "Lustre is not told of")),
+        (
+            "NFS",
+            b"force_compat_mode : false",
+            b"force_compat_mode : true",
+            (FAIL, "force_compat_mode takes all through host memory"),
+        ),
+        (
+            "NFS",
+            b"verification succeeded",
+            b"verification failed",
+            (FAIL, "NFS is supported, and the platform was not found fit"),
+        ),
+    ],
+)
+def test_declared_file_systems_read_straight_into_gpu_memory(name, old, new, answer, check):
+    files = {"gpu001/gdscheck.txt": GDS.replace(old, new) if old else GDS}
+    found = check("storage.gds", files, Expected(storage_gds=(name,)))
+    assert found == [(answer[0], f"node/gpu001/{name}", answer[1])]
+
+
+def test_direct_reads_that_nobody_declared_are_skipped_and_a_cut_text_unknown(check):
+    files = {"gpu001/gdscheck.txt": GDS}
+    assert [one[0] for one in check("storage.gds", files)] == [SKIP]
+    cut = {"gpu001/gdscheck.txt": GDS.partition(b" Platform verification")[0]}
+    found = check("storage.gds", cut, Expected(storage_gds=("NFS",)))
+    assert [one[0] for one in found] == [UNKNOWN]
