@@ -154,6 +154,12 @@ def test_catalogue_lists_one_group(capsys):
     assert judged["storage.metadata"] == ("yes", "documented")
 
 
+def test_catalogue_says_of_drills_that_no_judge_is_there(capsys):
+    assert run("catalogue", "list", "--group", "accept", "--output", "json") == exits.OK
+    rows = json.loads(capsys.readouterr().out)
+    assert {(one["judged"], one["proof"]) for one in rows} == {("not implemented", "-")}
+
+
 def test_catalogue_shows_rule_source_and_proof(capsys):
     assert run("catalogue", "show", "ib.topology.rails", "--output", "json") == exits.OK
     shown = json.loads(capsys.readouterr().out)

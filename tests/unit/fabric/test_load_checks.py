@@ -194,3 +194,12 @@ def test_diagnostic_of_the_set_up_alone_proves_no_hardware(check):
     run = {"test_categories": [{"category": "Deployment", "tests": tests}]}
     files = {"gpu001/dcgm_diag.txt": json.dumps({"DCGM Diagnostic": run}).encode()}
     assert [one[0] for one in check("host.gpu.dcgm", files)] == [UNKNOWN, PASS]
+
+
+@pytest.mark.parametrize(("severities", "verdict"), [([5], UNKNOWN), ([5, 2], FAIL), ([1], WARN)])
+def test_severity_of_an_error_says_what_a_failed_test_means(severities, verdict, check):
+    warnings = [{"warning": "w", "error_severity": one} for one in severities]
+    results = [{"status": "Fail", "entity_id": 0, "warnings": warnings}]
+    run = {"test_categories": [{"category": "Hardware", "tests": [{"results": results}]}]}
+    files = {"gpu001/dcgm_diag.txt": json.dumps({"DCGM Diagnostic": run}).encode()}
+    assert [one[0] for one in check("host.gpu.dcgm", files)] == [verdict]
