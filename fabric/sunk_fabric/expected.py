@@ -26,6 +26,12 @@ class Expected:
         vf_spoof_check: whether cards drop frames of functions with a foreign sender.
         pkeys: partition keys of every InfiniBand port, as ``0xffff``.
         mounts: mount point -> transport: ``rdma``, ``tcp`` or ``any``.
+        storage_gds: file systems that read straight into GPU memory, in gdscheck's words: ``NFS``.
+        storage_adapters: names of the adapters that are for storage alone.
+        storage_gb_per_s: what was measured -> 10⁹ bytes per second that were contracted: ``read``
+            and ``write`` of one run of fio, or a phase of io500: ``ior-easy-write``.
+        metadata_per_s: operation of mdtest or phase of io500 -> how many a second were contracted:
+            ``File creation``, ``mdtest-easy-stat``.
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
@@ -46,6 +52,10 @@ class Expected:
     nccl_adapters: tuple[str, ...] = ()
     pkeys: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
+    storage_gds: tuple[str, ...] = ()
+    storage_adapters: tuple[str, ...] = ()
+    storage_gb_per_s: Mapping[str, float] = field(default_factory=dict)
+    metadata_per_s: Mapping[str, float] = field(default_factory=dict)
     vf_trust: bool | None = None
     vf_spoof_check: bool | None = None
     rdma_netns: str | None = None

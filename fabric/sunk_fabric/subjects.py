@@ -40,9 +40,9 @@ def limit(name: str) -> str:
     return _path("limits", name)
 
 
-def run(name: str) -> str:
-    """Return a measurement, such as one benchmark."""
-    return _path("run", name)
+def run(name: str, *parts: str) -> str:
+    """Return a measurement, such as one benchmark, or a part of it."""
+    return _path("run", name, *parts)
 
 
 def _path(*words: str) -> str:

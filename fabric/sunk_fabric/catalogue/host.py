@@ -87,8 +87,9 @@ CHECKS: tuple[Check, ...] = (
         "gdr.grace",
         "Driver option for Grace machines",
         proves="dma-buf attaches on Grace-Blackwell with drivers before R595",
-        reads="/proc/driver/nvidia/params",
-        rule="option for the PCIe topology check missing there is FAIL",
+        reads="nvidia-smi -q -x, /proc/driver/nvidia/params, dmesg",
+        rule="on GB200 and GB300: a refused dma-buf is FAIL, and so is a driver before R595 "
+        "without the option; other GPUs are SKIP",
         remedy="set the driver parameter NVreg_GrdmaPciTopoCheckOverride=1",
     ),
     _row(
@@ -124,8 +125,9 @@ CHECKS: tuple[Check, ...] = (
         "gpu.dcgm",
         "GPU diagnosis passes",
         proves="GPUs work at the level that the gate asks for",
-        reads="dcgmi diag -j",
-        rule="a defect is FAIL; a diagnosis that could not be set up is UNKNOWN",
+        reads="dcgmi diag -r 2 -j, or more",
+        rule="a failed test is FAIL; one that failed over its set-up is UNKNOWN, as is a run that "
+        "tested no hardware; a warning is WARN",
         remedy="follow the tool's own advice",
     ),
     _row(

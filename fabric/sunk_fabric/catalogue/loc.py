@@ -22,9 +22,11 @@ CHECKS: tuple[Check, ...] = (
         "topo.sysfs",
         "The PCI tree agrees",
         proves="locality from two sources is the same",
-        reads="sysfs",
-        rule="a difference is UNKNOWN",
-        remedy="none",
+        reads="sysfs, nvidia-smi topo -m",
+        rule="another answer than nvidia-smi's to whether a GPU has an adapter behind bridges "
+        "alone is UNKNOWN; without nvidia-smi, no such adapter is FAIL",
+        remedy="slot; topology of the virtual machine",
+        source=KERNEL,
     ),
     _row(
         "numa",
@@ -39,8 +41,10 @@ CHECKS: tuple[Check, ...] = (
         "pod.gpu_nic",
         "Devices of a Pod are near each other",
         proves="what a Pod gets works together",
-        reads="Pod, sysfs",
-        rule="farther than declared is FAIL",
+        reads="Pods' list, nvidia-smi topo -m inside the Pod",
+        rule="a GPU of which the Pod has no adapter at PIX or PXB is FAIL; a Pod that asked for no "
+        "GPU is SKIP",
+        source=NCCL_DOCS,
         remedy="dynamic resource allocation, or whole nodes",
     ),
     _row(

@@ -64,18 +64,21 @@ CHECKS: tuple[Check, ...] = (
         "bandwidth.node",
         "Within a node",
         proves="NVLink gives what it should",
-        reads="nccl-tests on one node",
-        rule="below the floor of the GPU model is FAIL",
+        reads="nccl-tests on one node, with the NCCL log of the same name",
+        rule="AllReduce of 1 GiB and more on eight GPUs, in GB/s: H100 SXM below 430 FAIL, below "
+        "460 WARN; H200 431 and 455; B200 740 and 800; A100 215 and 228; others UNKNOWN",
         remedy="NVLink",
+        generation="A100, H100, H200, B200",
         depends_on=("nccl.values",),
     ),
     _row(
         "bandwidth.scale",
         "Between nodes",
         proves="collectives give what the adapters can carry",
-        reads="nccl-tests on several nodes, with the NCCL log of the same run",
-        rule="ring bus bandwidth below 0.80 of adapters x rate is FAIL, below 0.85 WARN; "
-        "without proof of the path UNKNOWN",
+        reads="nccl-tests on several nodes to 1 GiB and more, with the NCCL log of the same name",
+        rule="ring bus bandwidth below 0.80 of adapters x rate is FAIL, below 0.85 WARN; more than "
+        "10 % less for each doubling of the nodes FAIL, more than 5 % WARN; without a log, with "
+        "another algorithm than RING, or above what adapters carry, UNKNOWN",
         remedy="pairs, rails, then congestion",
         source=DERIVED,
         depends_on=("nccl.path.network", "nccl.path.gdr", "nccl.values"),
@@ -120,16 +123,20 @@ CHECKS: tuple[Check, ...] = (
         "mpi.bandwidth",
         "MPI at rate",
         proves="MPI uses the fabric",
-        reads="OSU or IMB",
-        rule="below the generation's floor is FAIL",
+        reads="osu_bw",
+        rule="the largest message, 1 MiB and more, below 0.925 of rate x MTU / (MTU + headers) is "
+        "FAIL, below 0.966 WARN; more than the line carries is UNKNOWN",
         remedy="transport of the MPI library",
+        source=DERIVED,
     ),
     _row(
         "mpi.latency",
         "MPI latency",
         proves="MPI uses the fabric",
-        reads="OSU or IMB",
-        rule="above the generation's ceiling is FAIL",
+        reads="osu_latency",
+        rule="the smallest message, 8 bytes and less: above 3 us is WARN, above 10 FAIL, as "
+        "sockets take; below 0.7 it is shared memory, and of buffers of GPUs no ceiling is known: "
+        "UNKNOWN",
         remedy="transport of the MPI library",
     ),
 )

@@ -59,8 +59,10 @@ CHECKS: tuple[Check, ...] = (
         "port.flaps",
         "Links stay up",
         proves="no link went down and came back",
-        reads="kernel log, link_downed, carrier_changes",
-        rule="five or more in 24 hours are FAIL",
+        reads="dmesg, sysfs_rdma",
+        rule="five or more in 24 hours are FAIL, fewer WARN; a log that reaches back less than a "
+        "day, or of a host with InfiniBand, is UNKNOWN where it tells of none",
+        source="published health checks of one cloud",
         remedy="clean or replace the optics",
         owner=Domain.FABRIC,
     ),

@@ -13,8 +13,8 @@ CHECKS: tuple[Check, ...] = (
         "gpu_container",
         "GPUs in containers",
         proves="a container sees the GPUs that it was given",
-        reads="probe in a container",
-        rule="too few is FAIL",
+        reads="Pods' list, nvidia-smi topo -m inside the Pod",
+        rule="fewer than asked for is FAIL, more WARN; a Pod that asked for no GPU is SKIP",
         remedy="container toolkit",
     ),
     _row(
@@ -29,8 +29,9 @@ CHECKS: tuple[Check, ...] = (
         "imex",
         "Memory domain is up",
         proves="GPUs of a rack can share memory",
-        reads="nvidia-imex-ctl",
-        rule="not up is FAIL",
+        reads="nvidia-imex-ctl -N -j, nvidia-smi -q -x",
+        rule="a domain that is not UP, a host that is not READY or not CONNECTED is FAIL; GPUs in "
+        "no NVLink domain of several hosts are SKIP",
         remedy="IMEX service",
     ),
 )

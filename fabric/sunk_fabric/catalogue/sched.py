@@ -43,8 +43,8 @@ CHECKS: tuple[Check, ...] = (
         "topology_address",
         "Jobs know their place",
         proves="a job's address is its node's",
-        reads="SLURM_TOPOLOGY_ADDR",
-        rule="a difference is FAIL",
+        reads="srun python3 -m sunk_jobs.probe say, scontrol show topology",
+        rule="an address that does not end with the node's leaf and name is FAIL",
         remedy="topology.yaml",
     ),
     _row(

@@ -13,9 +13,11 @@ CHECKS: tuple[Check, ...] = (
         "prereq",
         "The hardware can",
         proves="cards, switches and NCCL can reduce in the network",
-        reads="devices, plugin",
-        rule="missing is SKIP with the reason",
-        remedy="none",
+        reads="sysfs_rdma, ibnetdiscover, NCCL log, sharp_hello",
+        rule="an adapter before ConnectX-6, a switch before Quantum, or NCCL before 2.7.3 is FAIL "
+        "where SHARP is declared, else SKIP; a job that reduced in the network is proof",
+        remedy="other adapters, switches or NCCL; or do not declare SHARP",
+        source="guide of NCCL's plugin for SHARP",
     ),
     _row(
         "am.running",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import KERNEL, rows_of
 
@@ -23,24 +23,29 @@ CHECKS: tuple[Check, ...] = (
         "fabric_separate",
         "On its own fabric",
         proves="storage traffic does not meet compute traffic",
-        reads="subnets per role",
-        rule="mixed is FAIL",
+        reads="sysfs_rdma, a scan of the compute fabric, storage_adapters of --expect",
+        rule="an adapter for storage in one scan with compute adapters is FAIL; Ethernet, or "
+        "adapters that nobody declared, are UNKNOWN",
         remedy="cabling",
     ),
     _row(
         "bandwidth",
         "At rate",
         proves="data comes as fast as contracted",
-        reads="fio, IOR",
-        rule="below contract is FAIL",
+        reads="fio --output-format=json, io500",
+        rule="below storage_gb_per_s of --expect is FAIL; a run of fio of less than 30 s or "
+        "without direct=1, and a phase that io500 calls invalid, are UNKNOWN; so are rates "
+        "that are not declared, or not measured",
         remedy="servers, then network",
+        proof=Proof.RECORDED,
     ),
     _row(
         "metadata",
         "Small files at rate",
         proves="metadata keeps up",
-        reads="mdtest",
-        rule="below contract is FAIL",
+        reads="mdtest, io500",
+        rule="below metadata_per_s of --expect is FAIL; a phase that io500 calls invalid is "
+        "UNKNOWN; so are rates that are not declared, or not measured",
         remedy="metadata servers",
     ),
     _row(
@@ -48,7 +53,8 @@ CHECKS: tuple[Check, ...] = (
         "Directly to GPUs",
         proves="data needs no host memory",
         reads="gdscheck -p",
-        rule="compatibility mode is FAIL where declared",
+        rule="a file system of storage_gds in --expect that is not Supported, forced compatibility "
+        "mode, or a platform that is not fit is FAIL; none declared is SKIP",
         remedy="driver",
     ),
 )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, missing, place, said, trouble
+from sunk_fabric.checks.answers import each, missing, place, said, sound, trouble
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import ibdiagnet_sharp, ibnetdiscover, sharp_hello
+from sunk_fabric.parse import ibdiagnet_sharp, ibnetdiscover, nccl_log, sharp_hello, sysfs_rdma
 from sunk_fabric.parse.ibdiagnet_sharp import AggregationTree
-from sunk_fabric.parse.ibnetdiscover import Discovery
+from sunk_fabric.parse.ibnetdiscover import Discovery, Kind, Node
 from sunk_fabric.parse.sharp_hello import Hello
 from sunk_fabric.topology.audit import Audit
 from sunk_fabric.topology.fabric import Fabric
+from sunk_jobs.sysfs_rdma import Snapshot
 
+FIRST_ADAPTER = 4123
+"""Number of ConnectX-6, MT4123; later ones have larger numbers."""
+FIRST_SWITCH = 0xD2F0
+"""PCI device of Quantum; later ones have larger numbers."""
+FIRST_NCCL = (2, 7, 3)
+_HEXADECIMAL = re.compile(r"0x([0-9a-f]{1,8})")
+_MODEL = re.compile(r"MT(\d{4,5})")
+_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
 NAMED = 4
 """Switches that a finding names; the count tells the rest."""
 
@@ -33,6 +43,62 @@ def _asked(facts: Facts, judge: Callable[[Audit], Iterable[Answer]]) -> Iterator
         yield said(Verdict.UNKNOWN, "the scan has no adapter", subjects.FABRIC, scan)
     else:
         yield from judge(facts.audit)
+
+
+def able(facts: Facts) -> Iterator[Answer]:
+    """Adapters, switches and NCCL are of kinds that can, or a job has shown that they do."""
+    hellos = [one for one in sound(facts, sharp_hello.parse) if one.parsed.value.passed]
+    if hellos:
+        words = f"{len(hellos)} jobs reduced in the network"
+        yield said(Verdict.PASS, words, subjects.FABRIC, *hellos)
+        return
+    older = Verdict.FAIL if facts.expected.sharp else Verdict.SKIP
+
+    def adapters(reading: Reading[Snapshot]) -> Iterator[Answer]:
+        for device in reading.parsed.value.devices:
+            subject = subjects.node(reading.host, device.name)
+            yield said(*_adapter(device.values.get("hca_type", ""), older), subject, reading)
+        if not reading.parsed.value.devices:
+            yield said(Verdict.UNKNOWN, "no RDMA device is told of", place(reading), reading)
+
+    def switches(_found: Audit) -> Iterator[Answer]:
+        assert facts.scan is not None
+        nodes = [one for one in facts.scan.parsed.value.nodes if one.kind is Kind.SWITCH]
+        yield said(*_switches(nodes, older), subjects.FABRIC, facts.scan)
+
+    yield from each(facts, sysfs_rdma.parse, adapters)
+    yield from _asked(facts, switches)
+    for log in sound(facts, nccl_log.parse):
+        words = log.parsed.value.version
+        yield said(*_library(words, older), subjects.run(log.name or log.path), log)
+
+
+def _adapter(kind: str, older: Verdict) -> tuple[Verdict, str]:
+    model = _MODEL.fullmatch(kind)
+    if model is None:
+        return Verdict.UNKNOWN, f"{kind or 'its type'} tells no model"
+    if int(model[1]) >= FIRST_ADAPTER:
+        return Verdict.PASS, kind
+    return older, f"{kind} is older than ConnectX-6"
+
+
+def _switches(nodes: list[Node], older: Verdict) -> tuple[Verdict, str]:
+    kinds = [(one.description, _HEXADECIMAL.fullmatch(one.device_id)) for one in nodes]
+    old = [name for name, kind in kinds if kind and int(kind[1], 16) < FIRST_SWITCH]
+    silent = [name for name, kind in kinds if not kind]
+    if old:
+        return older, f"older than Quantum: {_named(sorted(old))}"
+    if silent or not nodes:
+        return Verdict.UNKNOWN, f"the kind is not told of {_named(sorted(silent)) or 'switches'}"
+    return Verdict.PASS, f"{len(nodes)} switches of a kind that can"
+
+
+def _library(version: str, older: Verdict) -> tuple[Verdict, str]:
+    told = _VERSION.match(version)
+    if told is None:
+        return Verdict.UNKNOWN, "the version of NCCL is not told"
+    can = tuple(int(one) for one in told.groups()) >= FIRST_NCCL
+    return (Verdict.PASS if can else older), f"NCCL {told[0]}"
 
 
 def count(facts: Facts) -> Iterator[Answer]:

@@ -85,6 +85,17 @@ def each(
             yield from judge(one)
 
 
+def either(
+    facts: Facts, *ways: tuple[Parser[Any], Callable[[Reading[Any]], Iterable[Answer]]]
+) -> Iterator[Answer]:
+    """Ask about the readings of several formats, any of which will do."""
+    there = [(parser, judge) for parser, judge in ways if facts.of(parser)]
+    if not there:
+        yield missing(*(parser for parser, _ in ways))
+    for parser, judge in there:
+        yield from each(facts, parser, judge)
+
+
 def each_named(
     facts: Facts,
     parser: Parser[Mapping[str, T]],

@@ -1,4 +1,4 @@
-"""GPUs as their own tool tells them: memory, PCIe, NVLink domain."""
+"""GPUs as their own tools tell them: memory, PCIe, NVLink domain."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, missing, place, said, sound
+from sunk_fabric.checks.answers import each, missing, place, said, sound, trouble
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import nccl_log, nvidia_smi, proc_modules
+from sunk_fabric.parse import imex, nccl_log, nvidia_smi, proc_modules
+from sunk_fabric.parse.imex import Domain
 from sunk_fabric.parse.nvidia_smi import Gpu, Gpus
 from sunk_jobs.nccl_log import NcclLog
 
@@ -91,6 +92,40 @@ def domain(facts: Facts) -> Iterator[Answer]:
             yield said(verdict, f"{len(gpus)} GPUs in {', '.join(domains)}", subject, reading)
 
     yield from each(facts, nvidia_smi.parse, judge)
+
+
+def memory_domain(facts: Facts) -> Iterator[Answer]:
+    """Every host of a GPU's NVLink domain is ready to share memory with the others."""
+    services = {one.host: one for one in facts.of(imex.parse)}
+
+    def judge(reading: Reading[Gpus]) -> Iterator[Answer]:
+        service = services.get(reading.host)
+        subject = place(reading)
+        if not any(one.cluster.strip("0-") for one in reading.parsed.value.gpus):
+            words = "no GPU is in an NVLink domain of several hosts"
+            yield said(Verdict.SKIP, words, subject, reading)
+        elif service is None:
+            yield said(Verdict.UNKNOWN, missing(imex.parse).found, subject, reading)
+        elif wrong := trouble(service):
+            yield said(Verdict.UNKNOWN, wrong, subject, reading, service)
+        else:
+            yield said(*_domain(service.parsed.value), subject, reading, service)
+
+    yield from each(facts, nvidia_smi.parse, judge)
+
+
+def _domain(one: Domain) -> Judged:
+    members = sorted(one.nodes.items())
+    words = [f"{each.host} is {each.status}" for _, each in members if each.status != "READY"]
+    words += [
+        f"{each.host} to {other.host} is {other.status}"
+        for _, each in members
+        for _, other in sorted(each.connections.items())
+        if other.status != "CONNECTED"
+    ]
+    if one.status != "UP" or words:
+        return Verdict.FAIL, "; ".join([f"the domain is {one.status}", *words])
+    return Verdict.PASS, f"{len(members)} hosts are ready"
 
 
 def direct(facts: Facts) -> Iterator[Answer]:

@@ -22,20 +22,24 @@ def matrix(facts: Facts) -> Iterator[Answer]:
     def judge(reading: Reading[Matrix]) -> Iterator[Answer]:
         found = reading.parsed.value
         gpus = [one for one in found.names if one.startswith("GPU")]
-        nics = [one for one in found.names if not one.startswith("GPU")]
         for gpu in gpus:
             subject = subjects.node(reading.host, gpu)
-            if not nics:
-                yield said(Verdict.UNKNOWN, "no adapter is told of", subject, reading)
-                continue
-            nearest = min(nics, key=lambda nic: (_distance(found.cells[gpu, nic]), nic))
-            cell = found.cells[gpu, nearest]
-            words = f"{found.nics.get(nearest, nearest)} is nearest, at {cell}"
-            yield said(Verdict.PASS if cell in NEAR else Verdict.FAIL, words, subject, reading)
+            yield said(*nearest_of(found, gpu), subject, reading)
         if not gpus:
             yield said(Verdict.UNKNOWN, "no GPU is told of", place(reading), reading)
 
     yield from each(facts, nvidia_topo.parse, judge)
+
+
+def nearest_of(found: Matrix, gpu: str) -> tuple[Verdict, str]:
+    """Return whether the adapter nearest to a GPU is behind PCIe bridges alone."""
+    nics = [one for one in found.names if not one.startswith("GPU")]
+    if not nics:
+        return Verdict.UNKNOWN, "no adapter is told of"
+    nearest = min(nics, key=lambda nic: (_distance(found.cells[gpu, nic]), nic))
+    cell = found.cells[gpu, nearest]
+    words = f"{found.nics.get(nearest, nearest)} is nearest, at {cell}"
+    return (Verdict.PASS if cell in NEAR else Verdict.FAIL), words
 
 
 def _distance(cell: str) -> int:

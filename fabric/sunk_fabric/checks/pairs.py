@@ -36,7 +36,7 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             ceiling = bandwidth_ceiling(rate, mtu, ethernet=ethernet)
             share = row.average_gbit_per_s / ceiling.gbit_per_s
             words = f"{row.average_gbit_per_s:.1f} Gb/s is {share:.3f} of {ceiling.derivation} Gb/s"
-            yield said(_verdict(share), words, subject, reading)
+            yield said(share_verdict(share), words, subject, reading)
 
     yield from each(facts, perftest.parse, judge)
 
@@ -49,7 +49,8 @@ def _lack(rate: float | None, mtu: int | None, size_bytes: int) -> str:
     return f"messages of {size_bytes} bytes do not fill the line"
 
 
-def _verdict(share: float) -> Verdict:
+def share_verdict(share: float) -> Verdict:
+    """Return the verdict on a share of what the line can carry."""
     # More than the wire can carry is a wrong unit or a wrong path, and no better than too little.
     if share > 1.0:
         return Verdict.UNKNOWN

@@ -12,13 +12,17 @@ from typing import Any, TypeVar
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
+from sunk_fabric.checks.amounts import GPU
 from sunk_fabric.checks.answers import each, inside, lacking, latest, missing, place, said, sound
+from sunk_fabric.checks.locality import nearest_of
 from sunk_fabric.expected import ROCE_DEVICE_HEADERS_BYTES
 from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse import (
     df,
     ip_link,
+    ldconfig,
     network_attachments,
+    nvidia_topo,
     pcidevice_env,
     pod_networks,
     proc_limits,
@@ -26,15 +30,18 @@ from sunk_fabric.parse import (
     sysfs_rdma,
 )
 from sunk_fabric.parse.network_status import Attachment
+from sunk_fabric.parse.nvidia_topo import Matrix
 from sunk_fabric.parse.pod_networks import PodAttachments
 from sunk_fabric.parse.proc_limits import Limit
 from sunk_jobs.sysfs_rdma import RdmaPort, Snapshot
 
 T = TypeVar("T")
 Judged = tuple[Verdict, str]
+FAR = Verdict.FAIL
 LOCKED = "Max locked memory"
 DEFAULT_SHM_BYTES = 64 * 2**20
 """What container runtimes give unless told otherwise."""
+VERBS = frozenset({"libibverbs.so.1", "libfabric.so.1"})
 SHM = "/dev/shm"  # noqa: S108 - the mount that is asked about
 
 
@@ -59,6 +66,8 @@ def _inside(
     parser: Parser[T],
     judged: Callable[[PodAttachments, T], Judged],
     part: str = "",
+    *,
+    spared: Callable[[PodAttachments], str] = lambda _pod: "",
 ) -> Iterator[Answer]:
     """Ask about every such Pod and a text from inside it.
 
@@ -67,6 +76,7 @@ def _inside(
         parser: of the text.
         judged: judges it.
         part: of its Node, whose fault would be the Pod's too.
+        spared: returns why a Pod is not asked about, which is a SKIP then, or nothing.
     """
     if lacks := lacking(facts, pod_networks.parse):
         yield from lacks
@@ -78,6 +88,8 @@ def _inside(
         text = texts(pod)
         if not pod.pod.node:
             yield said(Verdict.SKIP, "it is on no Node yet", subject, pods)
+        elif why := spared(pod):
+            yield said(Verdict.SKIP, why, subject, pods)
         elif text is None:
             words = f"{missing(parser).found} from inside it"
             yield said(Verdict.UNKNOWN, words, subject, pods)
@@ -271,6 +283,59 @@ def memlock(facts: Facts) -> Iterator[Answer]:
         return Verdict.FAIL, f"locked memory is {limit.soft} bytes"
 
     yield from _inside(facts, proc_limits.parse, judged, "limits")
+
+
+def libraries(facts: Facts) -> Iterator[Answer]:
+    """Programs inside find the library of RDMA verbs, or that of libfabric."""
+
+    def judged(_pod: PodAttachments, found: frozenset[str]) -> Judged:
+        there = sorted(VERBS & found)
+        if not there:
+            return Verdict.FAIL, f"neither {' nor '.join(sorted(VERBS))} is found"
+        return Verdict.PASS, f"{', '.join(there)} is found"
+
+    yield from _inside(facts, ldconfig.parse, judged, spared=_without_devices)
+
+
+def _without_devices(pod: PodAttachments) -> str:
+    return "no device was granted" if not _addresses(pod) else ""
+
+
+def gpus(facts: Facts) -> Iterator[Answer]:
+    """As many GPUs inside as were asked for."""
+
+    def judged(pod: PodAttachments, found: Matrix) -> Judged:
+        if pod.pod.devices is None:
+            return Verdict.UNKNOWN, "requests were not kept"
+        asked = pod.pod.devices.get(GPU, 0)
+        there = sum(one.startswith("GPU") for one in found.names)
+        words = f"{there} GPUs, {asked} asked for"
+        if there < asked:
+            return Verdict.FAIL, words
+        return (Verdict.PASS if there == asked else Verdict.WARN), words
+
+    yield from _inside(facts, nvidia_topo.parse, judged, spared=_without_gpus)
+
+
+def near(facts: Facts) -> Iterator[Answer]:
+    """Each GPU inside has an adapter inside behind PCIe bridges alone."""
+
+    def judged(_pod: PodAttachments, found: Matrix) -> Judged:
+        each_gpu = {one: nearest_of(found, one) for one in found.names if one.startswith("GPU")}
+        far = [f"{name}: {words}" for name, (verdict, words) in each_gpu.items() if verdict is FAR]
+        lost = [name for name, (verdict, _) in each_gpu.items() if verdict is Verdict.UNKNOWN]
+        if far:
+            return Verdict.FAIL, "; ".join(far)
+        if lost or not each_gpu:
+            return Verdict.UNKNOWN, f"no adapter or no GPU is seen in it, {len(each_gpu)} GPUs"
+        return Verdict.PASS, f"{len(each_gpu)} GPUs with an adapter at PIX or PXB"
+
+    yield from _inside(facts, nvidia_topo.parse, judged, spared=_without_gpus)
+
+
+def _without_gpus(pod: PodAttachments) -> str:
+    devices = pod.pod.devices
+    return "it asked for no GPU" if devices is not None and not devices.get(GPU) else ""
 
 
 def shm(facts: Facts) -> Iterator[Answer]:

@@ -12,9 +12,10 @@ from sunk_fabric import subjects
 from sunk_fabric.checks.amounts import GPU, gpus_of
 from sunk_fabric.checks.answers import each, lacking, latest, place, said, sound
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import lspci, nodes, slurm_nodes, slurm_topology
+from sunk_fabric.parse import job_places, lspci, nodes, slurm_nodes, slurm_topology
 from sunk_fabric.parse.slurm_nodes import SlurmNode
 from sunk_fabric.parse.slurm_topology import SlurmSwitch
+from sunk_jobs.probe import Place
 
 OUT = frozenset(
     {
@@ -79,6 +80,32 @@ def gres(facts: Facts) -> Iterator[Answer]:
             yield said(verdict, f"GPUs of {words}", subject, *used)
     if not reading.parsed.value:
         yield said(Verdict.UNKNOWN, "there is no node", place(reading), reading)
+
+
+def address(facts: Facts) -> Iterator[Answer]:
+    """The address that a job sees ends with the leaf and the node that Slurm's topology has."""
+    if lacks := lacking(facts, slurm_topology.parse):
+        yield from lacks
+        return
+    reading = latest(facts, slurm_topology.parse)
+    leaves = {
+        node: one.name for one in reading.parsed.value if one.level == 0 for node in one.nodes
+    }
+
+    def judge(places: Reading[tuple[Place, ...]]) -> Iterator[Answer]:
+        for one in places.parsed.value:
+            subject = subjects.node(one.node)
+            leaf = leaves.get(one.node)
+            if leaf is None:
+                words = f"{one.topology}; scontrol show topology does not have the node"
+                yield said(Verdict.UNKNOWN, words, subject, places, reading)
+            else:
+                ends = f".{one.topology}".endswith(f".{leaf}.{one.node}")
+                words = f"{one.topology} in the job, below {leaf} in Slurm"
+                verdict = Verdict.PASS if ends else Verdict.FAIL
+                yield said(verdict, words, subject, places, reading)
+
+    yield from each(facts, job_places.parse, judge)
 
 
 def topology(facts: Facts) -> Iterator[Answer]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, said
+from sunk_fabric.checks.answers import each, place, said
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import iblinkinfo, ibqueryerrors, opensm_log, saquery, sminfo
+from sunk_fabric.parse import iblinkinfo, ibqueryerrors, opensm_conf, opensm_log, saquery, sminfo
 from sunk_fabric.parse.counters import saturated
 from sunk_fabric.parse.dotted import Record
 from sunk_fabric.parse.iblinkinfo import LinkLine
 from sunk_fabric.parse.ibqueryerrors import Errors
+from sunk_fabric.parse.opensm_conf import NOT_SET
 from sunk_fabric.parse.opensm_log import OpensmLog
 from sunk_fabric.parse.sminfo import MASTER, SubnetManager
 
@@ -108,7 +109,48 @@ def routing(facts: Facts) -> Iterator[Answer]:
             words = f"{engines[-1]} routes, {wanted} declared"
             yield said(verdict, words, subjects.FABRIC, reading)
 
-    yield from each(facts, opensm_log.parse, judge)
+    def asked(reading: Reading[Mapping[str, str]]) -> Iterator[Answer]:
+        if not reading.parsed.value:
+            return  # no subnet manager runs there
+        told = reading.parsed.value.get("routing_engine", NOT_SET)
+        engine = "minhop" if told == NOT_SET else told.partition(",")[0]
+        if wanted is None:
+            words = f"{engine} is asked for, and none is declared"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+        elif engine != wanted:
+            words = f"{engine} is asked for, {wanted} declared"
+            yield said(Verdict.FAIL, words, subjects.FABRIC, reading)
+        else:
+            words = f"{engine} is asked for; its log tells whether it configured all switches"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+
+    configured = any(one.parsed.value for one in facts.of(opensm_conf.parse))
+    if configured and not facts.of(opensm_log.parse):
+        yield from each(facts, opensm_conf.parse, asked)
+    else:
+        yield from each(facts, opensm_log.parse, judge)
+
+
+def shield(facts: Facts) -> Iterator[Answer]:
+    """Managers tell switches to go round a dead link by themselves."""
+
+    def judge(reading: Reading[Mapping[str, str]]) -> Iterator[Answer]:
+        if not reading.parsed.value:
+            return  # no subnet manager runs there
+        mode = reading.parsed.value.get("shield_mode")
+        subject = subjects.in_fabric(place(reading))
+        if mode is None or not mode.isdecimal():
+            words = "it has no shield_mode: the public opensm has none, the vendor's has"
+            yield said(Verdict.UNKNOWN, words, subject, reading)
+        else:
+            verdict = Verdict.PASS if int(mode) else Verdict.WARN
+            yield said(verdict, f"shield_mode is {mode}", subject, reading)
+
+    answers = tuple(each(facts, opensm_conf.parse, judge))
+    yield from answers
+    if not answers:
+        words = "a subnet manager runs on none of the hosts that were collected"
+        yield said(Verdict.UNKNOWN, words, subjects.FABRIC, *facts.of(opensm_conf.parse))
 
 
 def states(facts: Facts) -> Iterator[Answer]:

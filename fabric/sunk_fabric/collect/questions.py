@@ -66,6 +66,7 @@ HOST_COMMANDS: tuple[tuple[str, str], ...] = (
     ("ofed_version", "ofed_info -s"),
     ("nvidia_topo", "nvidia-smi topo -m"),
     ("nvidia_smi", "nvidia-smi -q -x"),
+    ("imex", "nvidia-imex-ctl -N -j"),
 )
 """Name -> command, asked of every host."""
 
@@ -97,6 +98,34 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         "proc_limits.slurmd",
         'p=$(pgrep -o -x slurmd) || { echo "no slurmd runs here" >&2; exit 1; }\n'
         'exec cat "/proc/$p/limits"',
+    ),
+    (
+        "opensm_conf",
+        "command -v pgrep >/dev/null || exit 127\n"
+        "p=$(pgrep -o -x opensm) || { echo 'no opensm runs here'; exit 0; }\n"
+        "f=$(tr '\\0' '\\n' <\"/proc/$p/cmdline\" | sed -n '/^\\(-F\\|--config\\)$/{n;p;}')\n"
+        'for c in "$f" /etc/opensm/opensm.conf /etc/rdma/opensm.conf \\\n'
+        "  /opt/ufm/files/conf/opensm/opensm.conf; do\n"
+        '  [ -f "$c" ] && exec cat "$c"\n'
+        "done\n"
+        'echo "opensm runs, and its settings are in no known file" >&2; exit 1',
+    ),
+    (
+        "ldconfig",
+        # All lines would be hundreds; the first tells how many there are.
+        "PATH=$PATH:/usr/sbin:/sbin; l=$(ldconfig -p) || exit\n"
+        "printf '%s\\n' \"$l\" | grep -E 'libs found|lib(ibverbs|mlx5|rdmacm|fabric|nccl)\\.so'",
+    ),
+    (
+        "pci_tree",
+        "cd {root}/bus/pci/devices || exit 1; n=0\n"
+        "for d in *; do\n"
+        '  c=$(cat "$d/class") || continue\n'
+        '  case "$c" in 0x0200*|0x0207*|0x0300*|0x0302*|0x1200*) ;; *) continue ;; esac\n'
+        '  n=1; p=$(readlink -f "$d")\n'
+        '  echo "${p##*/devices/} $c $(cat "$d/vendor") $(cat "$d/numa_node")"\n'
+        "done\n"
+        "[ $n = 1 ] || echo 'no GPU and no network card on PCI'",
     ),
     (
         "pcidevice_env",
@@ -138,7 +167,7 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
 
 POD_TEXTS = frozenset(
     {"uname", "ip_link", "rdma_link", "ibv_devinfo", "proc_limits.slurmd", "sysfs_rdma"}
-    | {"sysfs_rdma.later", "nvidia_topo", "df", "pcidevice_env"}
+    | {"sysfs_rdma.later", "nvidia_topo", "df", "ldconfig", "pcidevice_env"}
 )
 """What a Pod is asked: the rest it shares with its Node, and would say of that once more."""
 

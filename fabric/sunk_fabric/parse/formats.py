@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from sunk_fabric.parse import (
     chronyc,
     collection,
     collectives,
+    dcgm_diag,
     df,
     dmesg,
     dump_lfts,
     ethtool,
+    fio,
+    gdscheck,
     ibdiagnet_db,
     ibdiagnet_screen,
     ibdiagnet_sharp,
@@ -23,10 +27,15 @@ from sunk_fabric.parse import (
     ibqueryerrors,
     ibstat,
     ibv_devinfo,
+    imex,
+    io500,
     ip_link,
     iperf3,
+    job_places,
     kernel_files,
+    ldconfig,
     lspci,
+    mdtest,
     mlnx_qos,
     mlxlink,
     nccl_log,
@@ -35,11 +44,15 @@ from sunk_fabric.parse import (
     network_status,
     nic_cluster_policies,
     nodes,
+    nvbandwidth,
     nvidia_smi,
     nvidia_topo,
     ofed_version,
+    opensm_conf,
     opensm_log,
+    osu,
     pair,
+    pci_tree,
     pcidevice_env,
     perfquery,
     perftest,
@@ -85,277 +98,152 @@ class Format:
     parse: Callable[[Content], Parsed[Any]]
 
 
+def _format(parser: ModuleType, command: str, *words: str) -> Format:
+    """Return the format that a module parses, which has its name."""
+    return Format(
+        name=parser.__name__.rpartition(".")[2],
+        command=command,
+        words=tuple(tuple(one.split()) for one in words),
+        parse=parser.parse,
+    )
+
+
 _PERFTEST = tuple(
-    (f"ib_{verb}_{what}",) for verb in ("write", "read", "send") for what in ("bw", "lat")
+    f"ib_{verb}_{what}" for verb in ("write", "read", "send") for what in ("bw", "lat")
 )
 _NCCL_TESTS = tuple(
-    (f"{one}_perf",)
+    f"{one}_perf"
     for one in ("all_gather", "all_reduce", "alltoall", "broadcast", "reduce_scatter", "sendrecv")
 )
+_OSU = ("osu_bw", "osu_latency", "osu_allreduce")
 
 FORMATS = (
-    Format(
-        name="collection",
-        command="sunk fabric collect",
-        words=(("sunk", "fabric", "collect"),),
-        parse=collection.parse,
+    _format(collection, "sunk fabric collect", "sunk fabric collect"),
+    _format(traffic_record, "sunk fabric test", "sunk fabric test"),
+    _format(
+        collectives,
+        "python3 -m sunk_jobs.collectives",
+        "python sunk_jobs.collectives",
+        "python sunk_jobs.torch_collectives",
+        "python3 sunk_jobs.collectives",
+        "python3 sunk_jobs.torch_collectives",
+        "python sunk_jobs.torchrun sunk_jobs.torch_collectives",
+        "python3 sunk_jobs.torchrun sunk_jobs.torch_collectives",
     ),
-    Format(
-        name="traffic_record",
-        command="sunk fabric test",
-        words=(("sunk", "fabric", "test"),),
-        parse=traffic_record.parse,
+    _format(df, "df -Pk /dev/shm"),
+    _format(fio, "fio --output-format=json", "fio"),
+    _format(gdscheck, "gdscheck -p", "gdscheck", "gdscheck.py"),
+    _format(io500, "io500"),
+    _format(mdtest, "mdtest"),
+    _format(imex, "nvidia-imex-ctl -N -j", "nvidia-imex-ctl"),
+    _format(
+        job_places,
+        "srun python3 -m sunk_jobs.probe say",
+        "python sunk_jobs.probe say",
+        "python3 sunk_jobs.probe say",
+        "srun python3 sunk_jobs.probe say",
     ),
-    Format(
-        name="collectives",
-        command="python3 -m sunk_jobs.collectives",
-        words=tuple(
-            (python, *(f"sunk_jobs.{one}" for one in names))
-            for python in ("python", "python3")
-            for names in (
-                ("collectives",),
-                ("torch_collectives",),
-                ("torchrun", "torch_collectives"),
-            )
-        ),
-        parse=collectives.parse,
+    _format(ldconfig, "ldconfig -p"),
+    _format(pci_tree, "folders of GPUs and network cards in /sys/devices"),
+    _format(osu, "osu_bw", *_OSU),
+    _format(nvbandwidth, "nvbandwidth"),
+    _format(dcgm_diag, "dcgmi diag -r 3 -j", "dcgmi diag"),
+    _format(dump_lfts, "dump_lfts", "dump_lfts", "dump_fts", "ibroute", "opensm-lfts.dump"),
+    _format(ibdiagnet_db, "ibdiagnet, its file ibdiagnet2.db_csv", "ibdiagnet2.db_csv"),
+    _format(ibdiagnet_sharp, "ibdiagnet --sharp, its file ibdiagnet2.sharp", "ibdiagnet2.sharp"),
+    _format(ibdmchk, "ibdmchk on the dumps of opensm -D 0x43"),
+    _format(iblinkinfo, "iblinkinfo"),
+    _format(ibnetdiscover, "ibnetdiscover"),
+    _format(ibqueryerrors, "ibqueryerrors --skip-sl"),
+    _format(ibstat, "ibstat"),
+    _format(ibv_devinfo, "ibv_devinfo -v"),
+    _format(ip_link, "ip -d -j link", "ip link"),
+    _format(iperf3, "iperf3 --json --client HOST", "iperf3"),
+    _format(lspci, "lspci -vv"),
+    _format(nccl_log, "NCCL_DEBUG=INFO"),
+    _format(nccl_tests, "all_reduce_perf", *_NCCL_TESTS),
+    _format(
+        network_attachments,
+        "GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+        "GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+        "kubectl get net-attach-def",
     ),
-    Format(name="df", command="df -Pk /dev/shm", parse=df.parse),
-    Format(
-        name="dump_lfts",
-        command="dump_lfts",
-        words=(("dump_lfts",), ("dump_fts",), ("ibroute",), ("opensm-lfts.dump",)),
-        parse=dump_lfts.parse,
+    _format(network_status, "annotation k8s.v1.cni.cncf.io/network-status"),
+    _format(
+        nic_cluster_policies,
+        "GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
+        "GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
+        "kubectl get nicclusterpolicies",
     ),
-    Format(
-        name="ibdiagnet_db",
-        command="ibdiagnet, its file ibdiagnet2.db_csv",
-        words=(("ibdiagnet2.db_csv",),),
-        parse=ibdiagnet_db.parse,
+    _format(nodes, "GET /api/v1/nodes", "GET /api/v1/nodes", "kubectl get nodes"),
+    _format(nvidia_topo, "nvidia-smi topo -m", "nvidia-smi topo"),
+    _format(opensm_conf, "cat opensm.conf, where opensm runs"),
+    _format(opensm_log, "log of opensm"),
+    _format(
+        pair, "python3 -m sunk_jobs.pair send", "python sunk_jobs.pair", "python3 sunk_jobs.pair"
     ),
-    Format(
-        name="ibdiagnet_sharp",
-        command="ibdiagnet --sharp, its file ibdiagnet2.sharp",
-        words=(("ibdiagnet2.sharp",),),
-        parse=ibdiagnet_sharp.parse,
+    _format(pcidevice_env, "grep PCIDEVICE_ in /proc/1/environ"),
+    _format(perfquery, "perfquery"),
+    _format(perftest, "ib_write_bw --report_gbits", *_PERFTEST),
+    _format(pod_networks, "GET /api/v1/pods, of which networks and Node are kept"),
+    _format(proc_limits, "cat /proc/PID/limits"),
+    _format(proc_modules, "cat /proc/modules", "cat /proc/modules"),
+    _format(rdma_link, "rdma -j link", "rdma link"),
+    _format(rdma_system, "rdma -j system show", "rdma system"),
+    _format(
+        resource_slices,
+        "GET /apis/resource.k8s.io/v1/resourceslices",
+        "GET /apis/resource.k8s.io/v1/resourceslices",
+        "kubectl get resourceslices",
     ),
-    Format(name="ibdmchk", command="ibdmchk on the dumps of opensm -D 0x43", parse=ibdmchk.parse),
-    Format(name="iblinkinfo", command="iblinkinfo", parse=iblinkinfo.parse),
-    Format(name="ibnetdiscover", command="ibnetdiscover", parse=ibnetdiscover.parse),
-    Format(name="ibqueryerrors", command="ibqueryerrors --skip-sl", parse=ibqueryerrors.parse),
-    Format(name="ibstat", command="ibstat", parse=ibstat.parse),
-    Format(name="ibv_devinfo", command="ibv_devinfo -v", parse=ibv_devinfo.parse),
-    Format(name="ip_link", command="ip -d -j link", words=(("ip", "link"),), parse=ip_link.parse),
-    Format(
-        name="iperf3",
-        command="iperf3 --json --client HOST",
-        words=(("iperf3",),),
-        parse=iperf3.parse,
+    _format(saquery, "saquery"),
+    _format(sharp_hello, "sharp_hello -d DEVICE:1 -v 3"),
+    _format(sminfo, "sminfo"),
+    _format(smpquery, "smpquery portinfo LID PORT"),
+    _format(
+        sriov_policies,
+        "GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
+        "GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
+        "kubectl get sriovnetworknodepolicies",
     ),
-    Format(name="lspci", command="lspci -vv", parse=lspci.parse),
-    Format(name="nccl_log", command="NCCL_DEBUG=INFO", parse=nccl_log.parse),
-    Format(name="nccl_tests", command="all_reduce_perf", words=_NCCL_TESTS, parse=nccl_tests.parse),
-    Format(
-        name="network_attachments",
-        command="GET /apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
-        words=(
-            ("GET", "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"),
-            ("kubectl", "get", "net-attach-def"),
-        ),
-        parse=network_attachments.parse,
+    _format(
+        sriov_state,
+        "kubectl get sriovnetworknodestates -A -o json",
+        "kubectl get sriovnetworknodestates",
     ),
-    Format(
-        name="network_status",
-        command="annotation k8s.v1.cni.cncf.io/network-status",
-        parse=network_status.parse,
+    _format(
+        sysfs_rdma,
+        "python -m sunk_jobs.sysfs_rdma",
+        "python sunk_jobs.sysfs_rdma",
+        "python3 sunk_jobs.sysfs_rdma",
     ),
-    Format(
-        name="nic_cluster_policies",
-        command="GET /apis/mellanox.com/v1alpha1/nicclusterpolicies",
-        words=(
-            ("GET", "/apis/mellanox.com/v1alpha1/nicclusterpolicies"),
-            ("kubectl", "get", "nicclusterpolicies"),
-        ),
-        parse=nic_cluster_policies.parse,
+    _format(chronyc, "chronyc tracking"),
+    _format(dmesg, "dmesg --time-format iso"),
+    _format(ethtool, "ethtool -S NETDEV, for each network device of an adapter"),
+    _format(kernel_files, "small files of /proc and /sys, by grep -H"),
+    _format(mlnx_qos, "mlnx_qos -i NETDEV, for each network device of an adapter"),
+    _format(nvidia_smi, "nvidia-smi -q -x", "nvidia-smi"),
+    _format(ofed_version, "ofed_info -s", "ofed_info"),
+    _format(timedatectl, "timedatectl show"),
+    _format(uname, "uname -a"),
+    _format(
+        ibdiagnet_screen,
+        "ibdiagnet, its screen or its file ibdiagnet2.log",
+        "ibdiagnet",
+        "ibdiagnet2.log",
     ),
-    Format(
-        name="nodes",
-        command="GET /api/v1/nodes",
-        words=(("GET", "/api/v1/nodes"), ("kubectl", "get", "nodes")),
-        parse=nodes.parse,
+    _format(mlxlink, "mlxlink -d DEVICE -m -c -e --json, for each adapter"),
+    _format(proc_mounts, "cat /proc/mounts", "cat /proc/mounts"),
+    _format(sharp_manager, "systemctl is-active sharp_am", "systemctl is-active sharp_am"),
+    _format(
+        slurm_nodes, "scontrol --oneliner show nodes", "scontrol show nodes", "scontrol show node"
     ),
-    Format(
-        name="nvidia_topo",
-        command="nvidia-smi topo -m",
-        words=(("nvidia-smi", "topo"),),
-        parse=nvidia_topo.parse,
-    ),
-    Format(name="opensm_log", command="log of opensm", parse=opensm_log.parse),
-    Format(
-        name="pair",
-        command="python3 -m sunk_jobs.pair send",
-        words=(("python", "sunk_jobs.pair"), ("python3", "sunk_jobs.pair")),
-        parse=pair.parse,
-    ),
-    Format(
-        name="pcidevice_env",
-        command="grep PCIDEVICE_ in /proc/1/environ",
-        parse=pcidevice_env.parse,
-    ),
-    Format(name="perfquery", command="perfquery", parse=perfquery.parse),
-    Format(
-        name="perftest", command="ib_write_bw --report_gbits", words=_PERFTEST, parse=perftest.parse
-    ),
-    Format(
-        name="pod_networks",
-        command="GET /api/v1/pods, of which networks and Node are kept",
-        parse=pod_networks.parse,
-    ),
-    Format(
-        name="proc_limits",
-        command="cat /proc/PID/limits",
-        parse=proc_limits.parse,
-    ),
-    Format(
-        name="proc_modules",
-        command="cat /proc/modules",
-        words=(("cat", "/proc/modules"),),
-        parse=proc_modules.parse,
-    ),
-    Format(
-        name="rdma_link", command="rdma -j link", words=(("rdma", "link"),), parse=rdma_link.parse
-    ),
-    Format(
-        name="rdma_system",
-        command="rdma -j system show",
-        words=(("rdma", "system"),),
-        parse=rdma_system.parse,
-    ),
-    Format(
-        name="resource_slices",
-        command="GET /apis/resource.k8s.io/v1/resourceslices",
-        words=(
-            ("GET", "/apis/resource.k8s.io/v1/resourceslices"),
-            ("kubectl", "get", "resourceslices"),
-        ),
-        parse=resource_slices.parse,
-    ),
-    Format(name="saquery", command="saquery", parse=saquery.parse),
-    Format(
-        name="sharp_hello",
-        command="sharp_hello -d DEVICE:1 -v 3",
-        parse=sharp_hello.parse,
-    ),
-    Format(name="sminfo", command="sminfo", parse=sminfo.parse),
-    Format(name="smpquery", command="smpquery portinfo LID PORT", parse=smpquery.parse),
-    Format(
-        name="sriov_policies",
-        command="GET /apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies",
-        words=(
-            ("GET", "/apis/sriovnetwork.openshift.io/v1/sriovnetworknodepolicies"),
-            ("kubectl", "get", "sriovnetworknodepolicies"),
-        ),
-        parse=sriov_policies.parse,
-    ),
-    Format(
-        name="sriov_state",
-        command="kubectl get sriovnetworknodestates -A -o json",
-        words=(("kubectl", "get", "sriovnetworknodestates"),),
-        parse=sriov_state.parse,
-    ),
-    Format(
-        name="sysfs_rdma",
-        command="python -m sunk_jobs.sysfs_rdma",
-        words=(("python", "sunk_jobs.sysfs_rdma"), ("python3", "sunk_jobs.sysfs_rdma")),
-        parse=sysfs_rdma.parse,
-    ),
-    Format(
-        name="chronyc",
-        command="chronyc tracking",
-        parse=chronyc.parse,
-    ),
-    Format(
-        name="dmesg",
-        command="dmesg --time-format iso",
-        parse=dmesg.parse,
-    ),
-    Format(
-        name="ethtool",
-        command="ethtool -S NETDEV, for each network device of an adapter",
-        parse=ethtool.parse,
-    ),
-    Format(
-        name="kernel_files",
-        command="small files of /proc and /sys, by grep -H",
-        parse=kernel_files.parse,
-    ),
-    Format(
-        name="mlnx_qos",
-        command="mlnx_qos -i NETDEV, for each network device of an adapter",
-        parse=mlnx_qos.parse,
-    ),
-    Format(
-        name="nvidia_smi",
-        command="nvidia-smi -q -x",
-        words=(("nvidia-smi",),),
-        parse=nvidia_smi.parse,
-    ),
-    Format(
-        name="ofed_version",
-        command="ofed_info -s",
-        words=(("ofed_info",),),
-        parse=ofed_version.parse,
-    ),
-    Format(
-        name="timedatectl",
-        command="timedatectl show",
-        parse=timedatectl.parse,
-    ),
-    Format(
-        name="uname",
-        command="uname -a",
-        parse=uname.parse,
-    ),
-    Format(
-        name="ibdiagnet_screen",
-        command="ibdiagnet, its screen or its file ibdiagnet2.log",
-        words=(("ibdiagnet",), ("ibdiagnet2.log",)),
-        parse=ibdiagnet_screen.parse,
-    ),
-    Format(
-        name="mlxlink",
-        command="mlxlink -d DEVICE -m -c -e --json, for each adapter",
-        parse=mlxlink.parse,
-    ),
-    Format(
-        name="proc_mounts",
-        command="cat /proc/mounts",
-        words=(("cat", "/proc/mounts"),),
-        parse=proc_mounts.parse,
-    ),
-    Format(
-        name="sharp_manager",
-        command="systemctl is-active sharp_am",
-        words=(("systemctl", "is-active", "sharp_am"),),
-        parse=sharp_manager.parse,
-    ),
-    Format(
-        name="slurm_nodes",
-        command="scontrol --oneliner show nodes",
-        words=(("scontrol", "show", "nodes"), ("scontrol", "show", "node")),
-        parse=slurm_nodes.parse,
-    ),
-    Format(
-        name="slurm_topology",
-        command="scontrol show topology",
-        words=(("scontrol", "show", "topology"),),
-        parse=slurm_topology.parse,
-    ),
-    Format(
-        name="subnet_lst",
-        command="log folder of opensm, its file opensm-subnet.lst",
-        words=(("opensm-subnet.lst",), ("ibdiagnet2.lst",)),
-        parse=subnet_lst.parse,
+    _format(slurm_topology, "scontrol show topology", "scontrol show topology"),
+    _format(
+        subnet_lst,
+        "log folder of opensm, its file opensm-subnet.lst",
+        "opensm-subnet.lst",
+        "ibdiagnet2.lst",
     ),
 )
 BY_NAME = {one.name: one for one in FORMATS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sunk_fabric.parse.text import Content, Parsed, Reader
+from sunk_fabric.parse.text import Content, Parsed, Reader, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Results:
         version: of nccl-tests; empty in older builds.
         ranks: how many GPUs took part.
         hosts: how many hosts they were on.
+        models: of the GPUs, sorted; empty in older builds.
         rows: by size, as printed.
         out_of_bounds: values out of bounds, from the footer; nothing without one.
     """
@@ -42,6 +43,7 @@ class Results:
     version: str
     ranks: int
     hosts: int
+    models: tuple[str, ...]
     rows: tuple[Row, ...]
     out_of_bounds: int | None
 
@@ -54,7 +56,8 @@ _ROW = re.compile(
     rf"{_HALF} +{_HALF} *"
 )
 _RANK = re.compile(
-    r"# +Rank +\d{1,6} +(?:Group +\d{1,6} +)?Pid +\d{1,10} on +(\S{1,255}) device .*"
+    r"# +Rank +\d{1,6} +(?:Group +\d{1,6} +)?Pid +\d{1,10} on +(\S{1,255}) device +\d{1,4}"
+    r"(?: +\[\S{1,24}\] (.{1,80}?))? *"
 )
 _VERSION = re.compile(r"# nccl-tests version (\S{1,40}).*")
 _BOUNDS = re.compile(r"# Out of bounds values : (\d{1,20}) (OK|FAILED)\s*")
@@ -66,6 +69,7 @@ def parse(content: Content) -> Parsed[Results]:
     reader = Reader(content)
     rows: list[Row] = []
     ranks: list[str] = []
+    models: set[str] = set()
     version, bounds = "", None
     for line in reader:
         row, rank = _ROW.fullmatch(line), _RANK.fullmatch(line)
@@ -74,6 +78,7 @@ def parse(content: Content) -> Parsed[Results]:
             rows.append(_row(row))
         elif rank:
             ranks.append(rank[1])
+            models.update({printable(rank[2])} if rank[2] else ())
         elif told:
             version = told[1]
         elif footer:
@@ -91,6 +96,7 @@ def parse(content: Content) -> Parsed[Results]:
             version=version,
             ranks=len(ranks),
             hosts=len(set(ranks)),
+            models=tuple(sorted(models)),
             rows=tuple(rows),
             out_of_bounds=bounds,
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sunk.assess.verdict import Verdict
 from sunk_fabric import service
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse import ibdiagnet_sharp
+from tests.support.fabric_checks import every
 from tests.support.fabric_texts import fixtures
 from tests.support.simulated_fabric import Place, Simulated, eight_rail, two_level, with_aggregation
 
@@ -110,3 +113,62 @@ def test_adapter_that_nobody_tried_is_unknown(tmp_path):
     files[f"{host}/sharp_hello.mlx5_7.txt"] = PASSED
     found = asked(tmp_path, files, "sharp.per_rail")
     assert found == [(Verdict.PASS, f"node/{host}", "8 of 8 adapters can reduce")]
+
+
+def kinds(folder, hca="MT4129", device=b"0xd2f2", version="2.30.7+cuda13.0", *, declared=True):
+    """Return the answers to whether the hardware can, by subject."""
+    view = {"has_rdma": True, "devices": [{"name": "mlx5_0", "values": {"hca_type": hca}}]}
+    said = (
+        f"NCCL version {version}\n" if version else ""
+    ) + "gpu001:1:2 [0] NCCL INFO Using network IB\n"
+    files = {
+        "ibnetdiscover.txt": small().text().replace(b"0xd2f2", device),
+        "nccl_log.run.txt": said.encode(),
+        "gpu001/sysfs_rdma.txt": json.dumps(view).encode(),
+    }
+    found = every(folder, files, Expected(sharp=declared), only=["sharp.prereq"])
+    return {one.subject: (one.verdict, one.found) for one in found if one.check == "sharp.prereq"}
+
+
+CAN = {
+    "fabric": (Verdict.PASS, "3 switches of a kind that can"),
+    "node/gpu001/mlx5_0": (Verdict.PASS, "MT4129"),
+    "run/run": (Verdict.PASS, "NCCL 2.30.7"),
+}
+
+
+def test_adapters_switches_and_nccl_that_can_pass(tmp_path):
+    assert kinds(tmp_path) == CAN
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "answer"),
+    [
+        (
+            {"hca": "MT4119"},
+            "node/gpu001/mlx5_0",
+            (Verdict.FAIL, "MT4119 is older than ConnectX-6"),
+        ),
+        (
+            {"hca": "MT4119", "declared": False},
+            "node/gpu001/mlx5_0",
+            (Verdict.SKIP, "MT4119 is older than ConnectX-6"),
+        ),
+        ({"hca": ""}, "node/gpu001/mlx5_0", (Verdict.UNKNOWN, "its type tells no model")),
+        ({"version": "2.4.8"}, "run/run", (Verdict.FAIL, "NCCL 2.4.8")),
+        ({"version": ""}, "run/run", (Verdict.UNKNOWN, "the version of NCCL is not told")),
+    ],
+)
+def test_part_that_cannot_is_named(change, subject, answer, tmp_path):
+    assert kinds(tmp_path, **change) == {**CAN, subject: answer}
+
+
+def test_older_switches_are_named(tmp_path):
+    verdict, words = kinds(tmp_path, device=b"0xcf08")["fabric"]
+    assert (verdict, words.partition(":")[0]) == (Verdict.FAIL, "older than Quantum")
+
+
+def test_job_that_reduced_in_the_network_is_proof(tmp_path):
+    found = every(tmp_path, {"gpu001/sharp_hello.txt": PASSED}, only=["sharp.prereq"])
+    answers = [(one.verdict, one.found) for one in found if one.check == "sharp.prereq"]
+    assert answers == [(Verdict.PASS, "1 jobs reduced in the network")]

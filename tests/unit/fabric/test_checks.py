@@ -58,19 +58,20 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     claimed = {one.id for one in CHECKS if one.proof is not Proof.DOCUMENTED}
     recorded = {one.format for one in fixtures() if one.origin is Proof.RECORDED}
     assert recorded == {
-        *("collection", "ibstat", "ibv_devinfo", "ip_link", "iperf3", "perftest"),
+        *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
+        *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
         *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
-        *("evidence.hosts", "host.limits.memlock", "host.modules"),
+        *("evidence.hosts", "host.limits.memlock", "host.modules", "ib.shield.enabled"),
         *("rdma.device.present", "rdma.mtu.active", "rdma.netns"),
         *("rdma.pair.bandwidth", "rdma.pair.latency"),
         *("rdma.port.rate", "rdma.port.state", "rdma.port.uniform"),
-        *("roce.gid.v2", "roce.mtu.path"),
+        *("roce.gid.v2", "roce.mtu.path", "storage.bandwidth"),
     }
     assert claimed <= set(JUDGES)
     assert {one.partition(".")[0] for one in claimed} == {
-        *("evidence", "host", "ib", "pair", "rdma", "roce", "sharp"),
+        *("evidence", "host", "ib", "pair", "rdma", "roce", "sharp", "storage"),
     }
 
 

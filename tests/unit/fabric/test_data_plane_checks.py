@@ -24,6 +24,11 @@ LIMITS = (
     "Max locked memory         {0:<20} {0:<20} bytes     \n"
 )
 DF = "Filesystem     1024-blocks  Used Available Capacity Mounted on\nshm {} 0 {} 0% /dev/shm\n"
+TOPO = "\tGPU0\tNIC0\nGPU0\t X \tPIX\nNIC0\tPIX\t X \n\nNIC Legend:\n\n  NIC0: mlx5_1\n"
+LIBRARIES = (
+    "2 libs found in cache `/etc/ld.so.cache'\n"
+    "\tlibibverbs.so.1 (libc6,x86-64) => /lib/libibverbs.so.1\n"
+)
 LSPCI = (
     "0f:00.0 3D controller: NVIDIA Corporation GH100 [H100 SXM5 80GB] (rev a1)\n"
     "9c:00.0 Infiniband controller: Mellanox Technologies MT2910 Family [ConnectX-7]\n"
@@ -103,7 +108,7 @@ def site():
         "node": {"capacity": amounts, "allocatable": dict(amounts)},
         "status": status,
         "networks": "hpc/rail0",
-        "devices": {"nvidia.com/rail0": 1},
+        "devices": {"nvidia.com/rail0": 1, "nvidia.com/gpu": 1},
         "function": function,
         "link_type": "ether",
         "host": {"has_rdma": True, "devices": [device("mlx5_0", CARD, netdev="ens1np0")]},
@@ -113,6 +118,8 @@ def site():
         "env": f"PCIDEVICE_NVIDIA_COM_RAIL0={VF}\n",
         "locked": "unlimited",
         "shm": 8 * 2**20,
+        "topo": TOPO,
+        "libraries": LIBRARIES,
         "lspci": LSPCI,
         "offered": offered,
         "definition": definition,
@@ -158,6 +165,8 @@ def files(parts):
         "w-0/ip_link.txt": [inner],
         "w-0/pcidevice_env.txt": parts["env"].encode(),
         "w-0/proc_limits.shell.txt": LIMITS.format(parts["locked"]).encode(),
+        "w-0/ldconfig.txt": parts["libraries"].encode(),
+        "w-0/nvidia_topo.txt": parts["topo"].encode(),
         "w-0/df.txt": DF.format(parts["shm"], parts["shm"]).encode(),
     }
 
@@ -185,6 +194,9 @@ HEALTHY = (
     "k8s.pod.rdma_visible",
     "k8s.pod.request_match",
     "k8s.pod.shm",
+    "k8s.pod.stack",
+    "loc.pod.gpu_nic",
+    "runtime.gpu_container",
     "sriov.eswitch",
     "sriov.numa.advertised",
     "sriov.policy.selects",
@@ -354,6 +366,44 @@ BROKEN = [
         (FAIL, POD, "no routable RoCE v2 entry at mlx5_1"),
     ),
     ("k8s.pod.memlock", ("locked",), "65536", (FAIL, POD, "locked memory is 65536 bytes")),
+    (
+        "k8s.pod.stack",
+        ("libraries",),
+        "2 libs found in cache `/etc/ld.so.cache'\n",
+        (FAIL, POD, "neither libfabric.so.1 nor libibverbs.so.1 is found"),
+    ),
+    (
+        "k8s.pod.stack",
+        ("status", "device-info"),
+        None,
+        (SKIP, POD, "no device was granted"),
+    ),
+    (
+        "loc.pod.gpu_nic",
+        ("topo",),
+        TOPO.replace("PIX", "SYS"),
+        (FAIL, POD, "GPU0: mlx5_1 is nearest, at SYS"),
+    ),
+    (
+        "loc.pod.gpu_nic",
+        ("topo",),
+        "\tGPU0\nGPU0\t X \n",
+        (UNKNOWN, POD, "no adapter or no GPU is seen in it, 1 GPUs"),
+    ),
+    ("loc.pod.gpu_nic", ("devices", "nvidia.com/gpu"), 0, (SKIP, POD, "it asked for no GPU")),
+    (
+        "runtime.gpu_container",
+        ("devices", "nvidia.com/gpu"),
+        2,
+        (FAIL, POD, "1 GPUs, 2 asked for"),
+    ),
+    ("runtime.gpu_container", ("devices", "nvidia.com/gpu"), 0, (SKIP, POD, "it asked for no GPU")),
+    (
+        "runtime.gpu_container",
+        ("topo",),
+        "\tGPU0\tGPU1\nGPU0\t X \tNV18\nGPU1\tNV18\t X \n",
+        (WARN, POD, "2 GPUs, 1 asked for"),
+    ),
     ("k8s.pod.shm", ("shm",), 65536, (FAIL, POD, "64 MiB at /dev/shm")),
     (
         "k8s.control_vs_hardware",
@@ -415,6 +465,9 @@ INSIDE = {
     "k8s.pod.memlock": "w-0/proc_limits.shell.txt",
     "k8s.pod.rdma_visible": "w-0/sysfs_rdma.txt",
     "k8s.pod.shm": "w-0/df.txt",
+    "k8s.pod.stack": "w-0/ldconfig.txt",
+    "loc.pod.gpu_nic": "w-0/nvidia_topo.txt",
+    "runtime.gpu_container": "w-0/nvidia_topo.txt",
 }
 
 

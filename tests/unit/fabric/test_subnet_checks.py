@@ -196,3 +196,63 @@ def test_spine_that_is_gone_is_one_line_and_a_plan_names_it(tmp_path):
     plan = plan_of(eight_rail())
     ((verdict, _, _),) = asked(tmp_path, files, "ib.topology.nonblocking", None, plan)
     assert verdict is Verdict.BLOCKED
+
+
+TEMPLATE = text("opensm_conf", "template")
+NOT_HERE = text("opensm_conf", "not-here")
+
+
+@pytest.mark.parametrize(
+    ("setting", "verdict", "words"),
+    [
+        (b"shield_mode 1\n", Verdict.PASS, "shield_mode is 1"),
+        (b"shield_mode 0\n", Verdict.WARN, "shield_mode is 0"),
+        (
+            b"",
+            Verdict.UNKNOWN,
+            "it has no shield_mode: the public opensm has none, the vendor's has",
+        ),
+        (b"shield_mode yes", Verdict.UNKNOWN, "sm1/opensm_conf.txt: the last line does not end"),
+    ],
+)
+def test_self_healing_is_what_the_manager_was_told(setting, verdict, words, check):
+    files = {
+        "sm1/opensm_conf.txt": TEMPLATE + setting,
+        "gpu001/opensm_conf.txt": NOT_HERE,
+    }
+    ((found, subject, said),) = check("ib.shield.enabled", files)
+    assert (found, said[: len(words)]) == (verdict, words)
+    assert subject.endswith("node/sm1")
+
+
+def test_self_healing_without_a_manager_that_was_collected_is_unknown(check):
+    assert check("ib.shield.enabled", {"gpu001/opensm_conf.txt": NOT_HERE}) == [
+        (
+            Verdict.UNKNOWN,
+            "fabric",
+            "a subnet manager runs on none of the hosts that were collected",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "declared", "verdict", "words"),
+    [
+        (b"(null)", "ftree", Verdict.FAIL, "minhop is asked for, ftree declared"),
+        (b"updn,minhop", "ftree", Verdict.FAIL, "updn is asked for, ftree declared"),
+        (
+            b"ftree,updn",
+            "ftree",
+            Verdict.UNKNOWN,
+            "ftree is asked for; its log tells whether it configured all switches",
+        ),
+        (b"ftree", None, Verdict.UNKNOWN, "ftree is asked for, and none is declared"),
+    ],
+)
+def test_engine_that_is_asked_for_is_no_proof_that_it_routes(
+    asked, declared, verdict, words, check
+):
+    settings = TEMPLATE.replace(b"routing_engine (null)", b"routing_engine " + asked)
+    files = {"sm1/opensm_conf.txt": settings, "gpu001/opensm_conf.txt": NOT_HERE, **MANAGERS}
+    found = check("ib.sm.routing", files, Expected(routing_engine=declared))
+    assert found == [(verdict, "fabric", words)]

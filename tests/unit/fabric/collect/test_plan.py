@@ -38,7 +38,18 @@ READS_ONLY = {
         "ip",
         "lspci",
     ),
-    *("nvidia-smi", "ofed_info", "python3", "rdma", "saquery", "scontrol", "sh", "sminfo", "uname"),
+    *(
+        "nvidia-imex-ctl",
+        "nvidia-smi",
+        "ofed_info",
+        "python3",
+        "rdma",
+        "saquery",
+        "scontrol",
+        "sh",
+        "sminfo",
+        "uname",
+    ),
 }
 CHANGES = {"set", "add", "del", "delete", "change", "replace", "update", "create", "reset", "clear"}
 
@@ -49,6 +60,7 @@ def test_every_command_only_reads():
         assert one.argv[0] in READS_ONLY
         assert not words & CHANGES
     assert {one.argv[1] for one in HOST if one.argv[0] == "nvidia-smi"} == {"-q", "topo"}
+    assert [one.argv[1:] for one in HOST if one.argv[0] == "nvidia-imex-ctl"] == [("-N", "-j")]
 
 
 def test_what_is_kept_is_a_text_of_a_known_format_or_one_for_people():
