@@ -39,7 +39,7 @@ WORKER = "slurmd"
 SLURM_SECONDS = 3.0
 """How long a round waits for slurmrestd; it waits half a minute itself for an absent slurmctld."""
 LIST_SECONDS = 1.0
-"""How long a list of all records serves while only what we changed ourselves is read again."""
+"""How long a list serves while nothing tells of a change in what it holds, other than ours."""
 REREAD_MAX = 20
 """So many records are read one by one; beyond that, one full list is cheaper."""
 FORGOTTEN_AFTER_SECONDS = 60.0
@@ -117,6 +117,7 @@ class Observer:
         self._listed_at = float("-inf")
         self._acted: set[NodeName] = set()
         self._pods_acted = False
+        self._pods_listed_at = float("-inf")
         self._said_at: int | None = None
         self._controller = ""
         self._ask_nodes: Asker[Listing[SlurmNode] | None] = Asker("slurmrestd", SLURM_SECONDS)
@@ -143,11 +144,8 @@ class Observer:
             woken: what the answer has to include.
         """
         limits = self._limits
-        # What we did to Pods ourselves must be seen too, and no watch may have told it yet.
-        told = None if self._pods_acted else woken.versions.get(POD)
-        self._pods.ask(lambda: self._workers(told), now, limits)
-        if trust(self._pods.belief, now, limits).ok:
-            self._pods_acted = False
+        if not (woken.by == {NODE} and self._pods_will_do(now)):
+            self._read_pods(now, woken)
         if not (woken.by_workers and self._records_will_do(now)):
             self._records.ask(
                 lambda: self._read_records(now),
@@ -194,6 +192,18 @@ class Observer:
                 self._controller = f"{pod.uid}/{pod.restarts}"
             elif pod.labels.get(LABEL_NAME) == WORKER:
                 yield pod
+
+    def _read_pods(self, now: float, woken: Woken) -> None:
+        # What we did to Pods ourselves must be seen too, and no watch may have told it yet.
+        told = None if self._pods_acted else woken.versions.get(POD)
+        self._pods.ask(lambda: self._workers(told), now, self._limits)
+        if trust(self._pods.belief, now, self._limits).ok:
+            self._pods_acted, self._pods_listed_at = False, now
+
+    def _pods_will_do(self, now: float) -> bool:
+        """Return whether Pods were listed a moment ago, and we did nothing to them since."""
+        fresh = now - self._pods_listed_at < LIST_SECONDS and not self._pods_acted
+        return fresh and trust(self._pods.belief, now, self._limits).ok
 
     def _records_will_do(self, now: float) -> bool:
         """Return whether the list of records is so new that a change in Kubernetes needs no other.

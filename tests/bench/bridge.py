@@ -38,7 +38,7 @@ done
 
 
 def until(
-    true: Callable[[], bool], within_seconds: float = 120, *, every_seconds: float = 0.005
+    true: Callable[[], bool], within_seconds: float = 120, *, every_seconds: float = 0.02
 ) -> float:
     """Return how many seconds it took; asks again so long after each answer."""
     start = time.monotonic()
@@ -191,8 +191,10 @@ def many_workers(site: RunningSite) -> Iterator[Figure]:
     machine = "node1"
     here = {name for name, node in workers(site).items() if node == machine}
 
+    slurm = site.slurm
+
     def all_drained() -> bool:
-        return here <= {str(one.name) for one in site.slurm.nodes() if one.drain}
+        return here <= {str(one.name) for one in slurm.nodes() if one.drain}
 
     cordon(site, machine, on=True)
     yield Figure(f"cordon to last of {len(here)} workers drained", until(all_drained), 0.5, "s")

@@ -45,6 +45,23 @@ def test_round_that_a_cordon_wakes_asks_only_for_nodes_and_pods_and_drains(site,
     assert site.drained() == {"a-0", "a-2"}
 
 
+NODES = Woken(by=frozenset({NODE}), versions={NODE: "1"})
+
+
+def test_round_that_nodes_alone_wake_asks_only_for_nodes_while_the_pods_seen_are_of_now(
+    site, asked
+):
+    site.bridge.round()
+    site.cordon("m0")
+    asked.clear()
+    site.bridge.round(NODES)
+    assert asked == [("nodes", "1"), ("drain",), ("drain",)]
+    asked.clear()
+    site.now += 1.0
+    site.bridge.round(NODES)
+    assert ("pods", None) in asked
+
+
 @pytest.fixture
 def crowded():
     return Site(workers=10, machines=2)

@@ -288,7 +288,7 @@ def _slurmd(cluster: SlurmCluster, node_set: NodeSet) -> Container:
             privileged=cluster.isolation is Isolation.CGROUP,
         ),
         resources=_worker_resources(node_set),
-        readiness=probe(*bash("ready-slurmd.sh")),
+        readiness=probe(*bash("ready-slurmd.sh"), period_seconds=30),
         # slurmd listens when it has its configuration; to ask before that costs more than to start.
         startup=listens(SLURMD_PORT),
         port=("slurmd", SLURMD_PORT),
