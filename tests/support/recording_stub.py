@@ -73,8 +73,11 @@ def all_reduce_perf() -> int:
 
 
 def ray() -> int:
-    """Run the driver where rank 0 is."""
+    """Run the driver where rank 0 is; or end what is left of Ray on this node."""
     node = int(os.environ["NODE_RANK"])
+    if sys.argv[1] == "stop":
+        record("ray.stop", node)
+        return 0
     record("ray", node)
     if node:
         return 0
