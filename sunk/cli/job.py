@@ -28,6 +28,7 @@ from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.run_folder import RunsOption, runs_folder
+from sunk.errors import InputError
 
 if TYPE_CHECKING:
     from sunk.model.profile import ClusterProfile
@@ -143,6 +144,10 @@ def submit(
     profile: ProfileOption = None,
     run_dir: RunsOption = None,
     dry_run: DryRunOption = False,
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Make the run folder, print the sbatch command, and stop."),
+    ] = False,
     follow_it: job_start.FollowOption = False,
     output: OutputOption = Form.TABLE,
 ) -> None:
@@ -154,6 +159,8 @@ def submit(
     or a file with a key that is not on this machine is named on stderr: the nodes may have it.
 
     Touches: one new folder below `--run-dir`, and Slurm. `--dry-run` prints the script instead.
+    With `--prepare` Slurm hears of nothing: the folder is for whoever wants to change the script,
+    or to give sbatch options of their own.
 
     Exit codes: 0 submitted; with `--follow` 0 only if the job, or every element, completed, else
     1; 2 no such template or file, or a parameter is wrong; 3 the folder cannot be made; 4 sbatch
@@ -164,7 +171,11 @@ def submit(
     - `sunk job submit hello --set nodes=2 --follow`
     - `sunk job submit array-sweep --set 'grid={seed: [1, 2, 3]}' --follow`
     - `sunk job submit ./job.yaml --output json`
+    - `sunk job submit mpi --set nodes=4 --prepare`
     """
+    if prepare and (dry_run or follow_it):
+        other = "--dry-run" if dry_run else "--follow"
+        raise InputError(f"prepare a run: {other} is for a run that is not only prepared")
     template, parameters = job_file.read_job(source, assign or [])
     cluster = _profile(profile)
     job = script.render_job(template, parameters, cluster)
@@ -177,6 +188,9 @@ def submit(
     origin = origins.origin_of(Path.cwd(), os.environ)
     now = datetime.now(tz=UTC)
     run = runs.make_run(runs_folder(run_dir), template, parameters, job, now, origin)
+    if prepare:
+        show({"folder": str(run.folder), "command": job_start.by_hand(run)}, output)
+        return
     job_start.start(run, output, follow_it=follow_it)
 
 

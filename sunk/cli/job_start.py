@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,11 @@ def refuse(template: catalogue.Template, cluster: ClusterProfile | None) -> None
     runs.refuse_by_hand(template)
     if cluster is not None:
         shape.refuse_other_cluster(cluster, login.cluster_name())
+
+
+def by_hand(run: runs.Run) -> str:
+    """Return the command that submits a run."""
+    return shlex.join(["sbatch", f"--chdir={run.folder}", str(run.script)])
 
 
 def start(run: runs.Run, output: Form, *, follow_it: bool) -> None:

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from sunk.model.slurm import NodeName
 
+POD_STOPS = "sunk: Pod stops"
+"""Written by the hook of a worker that stops, `templates/slurm/drain.sh`; without a seal."""
 _SEAL_DIGITS = 6
 _DETAIL_LIMIT = 160
 """Characters of a detail; slurmctld and its clients handle longer reasons badly."""

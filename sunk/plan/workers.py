@@ -32,7 +32,7 @@ from sunk.plan.actions import (
     WorkersAction,
 )
 from sunk.plan.places import creations, too_many
-from sunk.plan.reasons import Cause, own_cause, write_reason
+from sunk.plan.reasons import POD_STOPS, Cause, own_cause, write_reason
 
 _IDLE = Load(jobs=(), ends_at=0)
 _BREAKER = "held by the breaker: enough was done in this window"
@@ -213,7 +213,9 @@ def _for_staying(pod: WorkerPod, seen: Snapshot) -> tuple[DisruptiveAction, ...]
         detail = f"Kubernetes node {machine.name} is cordoned"
         return (Drain(node=pod.name, reason=write_reason(Cause.CORDON, pod.name, detail)),)
     kept = machine.cordoned or is_outdated(pod, seen)  # the latter goes as it is, drained
-    if record.drain and cause is not None and not kept:
+    # The hook of an earlier Pod may drain the name late, when this one has registered it.
+    ours = cause is not None or record.reason == POD_STOPS
+    if record.drain and ours and not kept:
         return (Resume(node=pod.name, reason=record.reason),)
     return ()
 

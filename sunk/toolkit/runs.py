@@ -25,6 +25,8 @@ from sunk.toolkit.parameters import JobParameters
 from sunk.toolkit.script import SCRIPT_FILE, RenderedJob
 
 RECORD_FILE = "record.json"
+JOB_ID_FILE = "record/job_id"
+"""The job's own word for its number; it writes it when it starts."""
 RUNS_FOLDER = "sunk-runs"
 _TRIES = 100
 
@@ -155,9 +157,17 @@ def read_run(folder: Path) -> Run:
     job_id, elements = record.get("job_id"), record.get("elements")
     return Run(
         folder=folder,
-        job_id=JobId(job_id) if isinstance(job_id, int) else None,
+        job_id=JobId(job_id) if isinstance(job_id, int) else _noted_by_job(folder),
         elements=elements if isinstance(elements, int) else None,
     )
+
+
+def _noted_by_job(folder: Path) -> JobId | None:
+    """Return the number that a job noted itself, which somebody submitted with sbatch."""
+    try:
+        return parse_job_id((folder / JOB_ID_FILE).read_text().strip())
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 # preStop of a worker: no new jobs, wait for the running ones, then say that the node is down. Its record
 # stays for the next Pod of the name; if there will be none, the bridge removes it.
 #   DRAIN_SECONDS   how long jobs may go on
+#   POD_UID         UID of this Pod, by which its record is told from that of the next Pod of the name
 # slurmd keeps running: the kubelet stops it afterwards. Each call has a time limit, so that a
 # controller that is gone already (a whole namespace deleted) does not hold the Pod.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
-: "${DRAIN_SECONDS:?}"
+: "${DRAIN_SECONDS:?}" "${POD_UID:?}"
 exec >/proc/1/fd/1 2>&1 # a hook's output is lost; this is the container's log
 
 node=$(hostname)
@@ -19,6 +20,11 @@ record=$(timeout 5 scontrol -o show node "$node" 2>&1) || {
   fi
   die "slurmctld does not answer: stopping without a drain: $record"
 }
+# A Pod that was deleted without grace is gone for Kubernetes while this still runs.
+if [[ $record != *"$POD_UID"* ]]; then
+  say "another Pod has registered $node already"
+  exit 0
+fi
 reason=$(sed -n 's/.* Reason=\(.*\) \[[^]]*\].*/\1/p' <<<"$record")
 if [[ $record == *DRAIN* && $reason != sunk* ]]; then
   ours=$reason # somebody else's drain keeps its reason, also in the next Pod
@@ -43,4 +49,7 @@ while :; do
   fi
   sleep 0.5
 done
-timeout 5 scontrol update "nodename=$node" state=down "reason=$ours"
+record=$(timeout 5 scontrol -o show node "$node")
+if [[ $record == *"$POD_UID"* ]]; then
+  timeout 5 scontrol update "nodename=$node" state=down "reason=$ours"
+fi

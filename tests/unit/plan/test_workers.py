@@ -21,7 +21,7 @@ from sunk.plan.actions import (
     Resume,
     TakeDown,
 )
-from sunk.plan.reasons import Cause, own_cause, write_reason
+from sunk.plan.reasons import POD_STOPS, Cause, own_cause, write_reason
 from sunk.plan.workers import choose_victims, plan_workers
 from tests.support.worker_world import World, worlds
 
@@ -366,6 +366,14 @@ def test_cordon_drains_and_uncordon_resumes():
     world.cordoned = set()
     assert plan_workers(world.snapshot(), allowance=MANY).actions == (
         Resume(node=NodeName("a-0"), reason=drain.reason),
+    )
+
+
+def test_late_drain_by_the_hook_of_an_earlier_pod_is_lifted():
+    held = replace(idle("a-0"), flags=frozenset({DRAIN}), reason=POD_STOPS)
+    world = world_of(1, held)
+    assert plan_workers(world.snapshot(), allowance=MANY).actions == (
+        Resume(node=NodeName("a-0"), reason=POD_STOPS),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +34,28 @@ def test_folder_holds_script_record_and_programs_before_slurm_hears_of_it(tmp_pa
 
 def test_template_without_programs_copies_none(tmp_path):
     assert not (made(tmp_path, "interactive").folder / "sunk_jobs").exists()
+
+
+@pytest.mark.parametrize(("noted", "found"), [("17\n", True), ("", False), ("x", False)])
+def test_run_that_somebody_gave_to_sbatch_is_known_by_what_the_job_noted(tmp_path, noted, found):
+    run = made(tmp_path)
+    (run.folder / "record").mkdir()
+    (run.folder / "record" / "job_id").write_text(noted)
+    assert (find_run(tmp_path, JobId(17)) is not None) is found
+
+
+def test_script_outside_a_run_folder_says_what_to_do_and_touches_nothing(tmp_path):
+    script = made(tmp_path / "runs").script
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        ["bash", str(script)], cwd=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"job: {elsewhere} is no run folder; make one with: sunk job submit --prepare\n"
+    )
+    assert not list(elsewhere.iterdir())
 
 
 def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path):
