@@ -23,6 +23,7 @@ from sunk.plan.actions import (
 )
 from sunk.plan.reasons import POD_STOPS, Cause, own_cause, write_reason
 from sunk.plan.workers import choose_victims, plan_workers
+from tests.support.render import REPOSITORY
 from tests.support.worker_world import World, worlds
 
 MANY = 1000
@@ -367,6 +368,11 @@ def test_cordon_drains_and_uncordon_resumes():
     assert plan_workers(world.snapshot(), allowance=MANY).actions == (
         Resume(node=NodeName("a-0"), reason=drain.reason),
     )
+
+
+def test_hook_of_a_worker_writes_the_reason_that_is_known_as_its():
+    hook = (REPOSITORY / "templates/slurm/drain.sh").read_text()
+    assert f'ours="{POD_STOPS}"\n' in hook
 
 
 def test_late_drain_by_the_hook_of_an_earlier_pod_is_lifted():
