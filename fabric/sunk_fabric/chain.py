@@ -30,7 +30,7 @@ from sunk_fabric.parse.nodes import Node
 from sunk_fabric.parse.pod_networks import PodAttachments
 from sunk_fabric.parse.sriov_policies import Policy
 from sunk_fabric.parse.sriov_state import NodeState
-from sunk_jobs.nccl_log import Process
+from sunk_jobs.networks.nccl_log import Process
 from sunk_jobs.sysfs_rdma import RdmaDevice
 
 

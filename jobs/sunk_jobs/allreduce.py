@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.bandwidth import Collective, bus_factor, gb_per_s
-from sunk_jobs.mpi_ranks import tiled, wrong_elements
-from sunk_jobs.records import write_result
+from sunk_jobs.measuring.bandwidth import Collective, bus_factor, gb_per_s
+from sunk_jobs.measuring.mpi_ranks import tiled, wrong_elements
+from sunk_jobs.outputs.records import write_result
 
 _PERIOD = 97
 """Values repeat with a prime period, so that a shifted or torn buffer cannot look right."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.durable import put_in_place
+from sunk_jobs.outputs.durable import put_in_place
 
 ABOUT = "call.json"
 FUNCTION = "function.pkl"

@@ -21,12 +21,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs import collective_bench as bench
 from sunk_jobs import exit_codes
-from sunk_jobs.mpi_ranks import CODES, MpiRanks
-from sunk_jobs.rank_map import RankMap, RankMapError, load_map
-from sunk_jobs.records import write_result
-from sunk_jobs.results import COLLECTIVES, line_of, record_of
+from sunk_jobs.measuring import collective_bench as bench
+from sunk_jobs.measuring.mpi_ranks import CODES, MpiRanks
+from sunk_jobs.outputs.records import write_result
+from sunk_jobs.outputs.results import COLLECTIVES, line_of, record_of
+from sunk_jobs.placement.rank_map import RankMap, RankMapError, load_map
 
 WRONG = 1
 _LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_ID")

@@ -29,10 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from sunk_jobs import sysfs_rdma
-from sunk_jobs.durable import write_durably
-from sunk_jobs.fabric_choice import Fabric, Host, Wishes, choose
-from sunk_jobs.fabric_evidence import SCHEMA, Evidence, NotEvidence, differences, read_evidence
-from sunk_jobs.hostlist import HostlistError, expand
+from sunk_jobs.networks.fabric_choice import Fabric, Host, Wishes, choose
+from sunk_jobs.networks.fabric_evidence import (
+    SCHEMA,
+    Evidence,
+    NotEvidence,
+    differences,
+    read_evidence,
+)
+from sunk_jobs.outputs.durable import write_durably
+from sunk_jobs.placement.hostlist import HostlistError, expand
 from sunk_jobs.probe import node_name
 
 USAGE = 2

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from sunk_jobs import health, versions
-from sunk_jobs.durable import write_durably
-from sunk_jobs.hostlist import HostlistError, expand
+from sunk_jobs.outputs.durable import write_durably
+from sunk_jobs.placement.hostlist import HostlistError, expand
 from sunk_jobs.probe import node_name
 from sunk_jobs.sysfs_rdma import SYS
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sunk_jobs import sysfs_rdma
-from sunk_jobs.fabric_choice import Host, Wishes, choose
 from sunk_jobs.fabric_env import DEV, PROC, gather
+from sunk_jobs.networks.fabric_choice import Host, Wishes, choose
 from sunk_jobs.probe import node_name
 
 SCHEMA = "sunk.dev/node_facts/v1"

@@ -25,8 +25,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sunk_jobs.leftovers import MARK
-from sunk_jobs.results import PAIR, PairResult
-from sunk_jobs.tcp_facts import Connection, connection, device_of
+from sunk_jobs.networks.tcp_facts import Connection, connection, device_of
+from sunk_jobs.outputs.results import PAIR, PairResult
 
 STREAMS_MAX = 64
 _CHUNK_BYTES = 256 * 1024

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sunk_jobs.rank_map import RankMapError, load_map
+from sunk_jobs.placement.rank_map import RankMapError, load_map
 
 UNKNOWN = 95
 _ANY_PORT = 9

@@ -34,10 +34,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.hostlist import HostlistError, expand
-from sunk_jobs.ordering import groups_of
-from sunk_jobs.rank_map import RankMap, RankMapError, dump_map, load_map, plan_map
-from sunk_jobs.slurm_topology import NAMES_MAX, TopologyTextError, read
+from sunk_jobs.placement.hostlist import HostlistError, expand
+from sunk_jobs.placement.ordering import groups_of
+from sunk_jobs.placement.rank_map import RankMap, RankMapError, dump_map, load_map, plan_map
+from sunk_jobs.placement.slurm_topology import NAMES_MAX, TopologyTextError, read
 
 AS_PLANNED = 0
 USAGE = 2

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunk_jobs import exit_codes
-from sunk_jobs.results import RAY_NODES, RayResult, line_of
+from sunk_jobs.outputs.results import RAY_NODES, RayResult, line_of
 
 WRONG = 1
 BLOCK_BYTES = 1 << 20

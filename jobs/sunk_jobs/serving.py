@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.durable import write_durably
+from sunk_jobs.outputs.durable import write_durably
 
 UNKNOWN = 95
 _FIRST_PAUSE_SECONDS = 0.2

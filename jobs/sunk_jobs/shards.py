@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.durable import put_in_place, write_durably
+from sunk_jobs.outputs.durable import put_in_place, write_durably
 
 MANIFEST = "manifest.json"
 _BLOCK_BYTES = 2**20

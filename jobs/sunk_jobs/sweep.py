@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.durable import write_durably
+from sunk_jobs.outputs.durable import write_durably
 
 NO_RESTART = 93
 DONE = "done"

@@ -18,10 +18,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sunk_jobs import collective_bench as bench
 from sunk_jobs import exit_codes
-from sunk_jobs.records import write_result
-from sunk_jobs.results import TORCH_COLLECTIVES, line_of, record_of
+from sunk_jobs.measuring import collective_bench as bench
+from sunk_jobs.outputs.records import write_result
+from sunk_jobs.outputs.results import TORCH_COLLECTIVES, line_of, record_of
 from sunk_jobs.torchrun import become_ranks
 
 WRONG = 1

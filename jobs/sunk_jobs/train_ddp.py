@@ -17,8 +17,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from sunk_jobs import training
-from sunk_jobs.results import TRAIN_DDP
+from sunk_jobs.outputs.results import TRAIN_DDP
+from sunk_jobs.training import program as training
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -25,10 +25,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs import advice, rollback
-from sunk_jobs.failure_evidence import Evidence, gather
-from sunk_jobs.failure_signs import Sign
-from sunk_jobs.hostlist import LITERAL
+from sunk_jobs.failures import advice, rollback
+from sunk_jobs.failures.evidence import Evidence, gather
+from sunk_jobs.failures.signs import Sign
+from sunk_jobs.placement.hostlist import LITERAL
 
 NOTHING = Evidence(first=None)
 LEDGER = Path("record") / "ledger.jsonl"

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sunk.assess.verdict import Finding, Verdict
-from sunk_jobs import nccl_log, ompi_log, ucx_log
-from sunk_jobs.fabric_choice import EFA, INFINIBAND, ROCE, SLINGSHOT, TCP
-from sunk_jobs.fabric_evidence import Evidence
+from sunk_jobs.networks import nccl_log, ompi_log, ucx_log
+from sunk_jobs.networks.fabric_choice import EFA, INFINIBAND, ROCE, SLINGSHOT, TCP
+from sunk_jobs.networks.fabric_evidence import Evidence
 
 Log = nccl_log.Process | ucx_log.Process | ompi_log.Process
 """What a process said in one library's words."""

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from sunk.model import hostlist
     from sunk.plan import expected, rank_order, slowdown
     from sunk.render import topology as files
-    from sunk_jobs import rank_map
+    from sunk_jobs.placement import rank_map
 else:
     hostlist = Later("sunk.model.hostlist")
     expected = Later("sunk.plan.expected")
     rank_order = Later("sunk.plan.rank_order")
     slowdown = Later("sunk.plan.slowdown")
     files = Later("sunk.render.topology")
-    rank_map = Later("sunk_jobs.rank_map")
+    rank_map = Later("sunk_jobs.placement.rank_map")
 
 
 class Wanted(StrEnum):

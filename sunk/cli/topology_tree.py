@@ -9,7 +9,7 @@ from rich.tree import Tree
 from sunk.model.hostlist import fold
 from sunk.model.topology import Topology
 from sunk.plan.fabric import NVLINK, SWITCH, Fabric, fabric
-from sunk_jobs.ordering import Group, natural
+from sunk_jobs.placement.ordering import Group, natural
 
 
 def draw(topology: Topology) -> None:

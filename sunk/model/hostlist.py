@@ -1,7 +1,7 @@
 """Hostlists, Slurm's folded node names: ``gpu-[01-03,7]``, ``r[1-2]n[01-10]``.
 
-Expanding is that of the job programs, `sunk_jobs.hostlist`: on a compute node and here, one text
-means one list. It is not ClusterShell's, because that sorts, drops repeats and refuses
+Expanding is that of the job programs, `sunk_jobs.placement.hostlist`: on a compute node and here,
+one text means one list. It is not ClusterShell's, because that sorts, drops repeats and refuses
 ``a[09-100]``, which Slurm writes and reads. Folding is ClusterShell's, whose output Slurm reads.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 
 from sunk.errors import InputError, clip
-from sunk_jobs import hostlist
-from sunk_jobs.hostlist import EXPANSION_LIMIT
+from sunk_jobs.placement import hostlist
+from sunk_jobs.placement.hostlist import EXPANSION_LIMIT
 
 
 def expand(text: str, *, limit: int = EXPANSION_LIMIT) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sunk.model.topology import NO_TIER, Link, Topology
-from sunk_jobs.ordering import Group, natural
+from sunk_jobs.placement.ordering import Group, natural
 
 SWITCH = "switch"
 NVLINK = "nvlink"

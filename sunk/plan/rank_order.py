@@ -1,8 +1,8 @@
 """The order of a job's ranks on a network, and what another order would cost; pure.
 
-The order itself is that of the job programs (`sunk_jobs.rank_map`), so that a plan made here and
-one made on a compute node from the same topology agree. Here it works on the topology file, with
-rails and NVLink domains, and says how often a ring over the nodes leaves each place.
+The order itself is that of the job programs (`sunk_jobs.placement.rank_map`), so that a plan made
+here and one made on a compute node from the same topology agree. Here it works on the topology
+file, with rails and NVLink domains, and says how often a ring over the nodes leaves each place.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sunk.errors import InputError
 from sunk.model.topology import Topology
 from sunk.plan.fabric import NVLINK, Fabric, fabric
-from sunk_jobs.ordering import Group, natural, ring_exits
-from sunk_jobs.rank_map import RankMap, RankMapError, plan_map
+from sunk_jobs.placement.ordering import Group, natural, ring_exits
+from sunk_jobs.placement.rank_map import RankMap, RankMapError, plan_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sunk.model.topology import Topology
 from sunk.plan.collectives import crossing_factor, placement_factor
 from sunk.plan.fabric import fabric
 from sunk.plan.rank_order import places_by_level, slurm_groups
-from sunk_jobs.ordering import ring_exits
+from sunk_jobs.placement.ordering import ring_exits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

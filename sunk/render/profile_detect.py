@@ -18,7 +18,7 @@ from sunk.model.profile import (
 )
 from sunk.render import slurm_texts
 from sunk.render.slurm_texts import NOTHING, mebibytes, minutes, number, words
-from sunk_jobs import slurm_topology
+from sunk_jobs.placement import slurm_topology
 
 _GPUS = re.compile(r"(?:^|,)gpu(?::(?P<type>[^:,(]+))?:(?P<count>[0-9]+)(?=\(|,|$)")
 _SWITCH_WAIT = re.compile(r"(?:^|,)max_switch_wait=(?P<seconds>[0-9]{1,9})(?=,|$)")

@@ -9,7 +9,7 @@ from sunk.errors import InputError
 from sunk.model.limits import AssociationLimits, ClusterSnapshot, Limits, Qos
 from sunk.render.profile_detect import SlurmSays, detect
 from sunk.render.slurm_texts import minutes, number, read_table, tres, words
-from sunk_jobs import slurm_topology
+from sunk_jobs.placement import slurm_topology
 
 _ACCOUNTS = "sacctmgr show associations"
 

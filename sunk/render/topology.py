@@ -30,7 +30,7 @@ from sunk.model.topology import (
 from sunk.render.problem import Problem
 from sunk.render.strict_file import Kind, is_name, load_text
 from sunk.render.topology_rules import problems
-from sunk_jobs.ordering import natural
+from sunk_jobs.placement.ordering import natural
 
 TOPOLOGY = Kind(name="Topology", hint="the page on topology files has an example of every key")
 NAMES_MAX = 1_000_000

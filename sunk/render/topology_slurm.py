@@ -24,8 +24,8 @@ from sunk.model.topology import (
 from sunk.plan.fabric import fabric
 from sunk.render.plain_yaml import dump_documents
 from sunk.render.topology import ordered
-from sunk_jobs import slurm_topology
-from sunk_jobs.ordering import Group, natural
+from sunk_jobs.placement import slurm_topology
+from sunk_jobs.placement.ordering import Group, natural
 
 SWITCH_NAME_MAX = 64
 """Longest name of a switch or block; topology.yaml(5)."""

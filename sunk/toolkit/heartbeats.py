@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sunk.errors import InputError
 from sunk.toolkit.watching import Beat, Place
-from sunk_jobs.rank_map import RankMapError, load_map
-from sunk_jobs.run_files import read_lines
+from sunk_jobs.outputs.run_files import read_lines
+from sunk_jobs.placement.rank_map import RankMapError, load_map
 
 _HEARTBEAT = re.compile(r"heartbeat\.(\d+)\.(\d+)\.jsonl")
 

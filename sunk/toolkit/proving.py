@@ -10,9 +10,9 @@ from pathlib import Path
 from sunk.assess.proof import Log, Proved, Said, prove
 from sunk.assess.verdict import Finding, Verdict
 from sunk.errors import InputError
-from sunk_jobs import nccl_log, ompi_log, ucx_log
-from sunk_jobs.fabric_evidence import Evidence, NotEvidence, differences, read_evidence
-from sunk_jobs.log_lines import whole_lines
+from sunk_jobs.networks import nccl_log, ompi_log, ucx_log
+from sunk_jobs.networks.fabric_evidence import Evidence, NotEvidence, differences, read_evidence
+from sunk_jobs.networks.log_lines import whole_lines
 
 _LOG = re.compile(r".+\.([0-9]{1,9})\.log")
 _LIBRARY_LOG = re.compile(r"([0-9]{1,9})\..+")

@@ -11,8 +11,8 @@ from typing import Any
 
 from sunk.model.curve import Axis, Curve
 from sunk.toolkit.run_history import last_attempt
-from sunk_jobs.results import COLLECTIVES, TORCH_COLLECTIVES
-from sunk_jobs.run_files import read_losses
+from sunk_jobs.outputs.results import COLLECTIVES, TORCH_COLLECTIVES
+from sunk_jobs.outputs.run_files import read_losses
 
 _TAIL_BYTES = 4 << 20
 """A program's result is its last line: a longer log is read from here."""

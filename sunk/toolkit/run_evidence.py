@@ -14,11 +14,11 @@ from typing import Any
 
 from sunk.toolkit.run_history import last_attempt
 from sunk_jobs import versions
-from sunk_jobs.fabric_evidence import SCHEMA
-from sunk_jobs.hostlist import HostlistError
-from sunk_jobs.ordering import Group, groups_of, natural
-from sunk_jobs.rank_map import RankMap, RankMapError, load_map
-from sunk_jobs.slurm_topology import TopologyTextError, read
+from sunk_jobs.networks.fabric_evidence import SCHEMA
+from sunk_jobs.placement.hostlist import HostlistError
+from sunk_jobs.placement.ordering import Group, groups_of, natural
+from sunk_jobs.placement.rank_map import RankMap, RankMapError, load_map
+from sunk_jobs.placement.slurm_topology import TopologyTextError, read
 
 _OF_THE_HOST = frozenset({"schema", "node", "host"})
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from sunk.model.accounting import Allocation
 from sunk.plan.goodput import Span
 from sunk.toolkit.run_history import last_attempt
-from sunk_jobs.run_files import heartbeat_file, read_lines
+from sunk_jobs.outputs.run_files import heartbeat_file, read_lines
 from sunk_jobs.triage import LEDGER
 
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sunk_jobs.bandwidth import Collective, shape_of
-from sunk_jobs.collective_bench import Ranks, sampled
+from sunk_jobs.measuring.bandwidth import Collective, shape_of
+from sunk_jobs.measuring.collective_bench import Ranks, sampled
 
 ROUNDS = 15
 SIZE_BYTES = 1 << 20
@@ -56,7 +56,7 @@ def of_collectives(ranks: Ranks) -> float:
 def mpi() -> tuple[int, float]:
     from mpi4py import MPI
 
-    from sunk_jobs.mpi_ranks import MpiRanks
+    from sunk_jobs.measuring.mpi_ranks import MpiRanks
 
     ranks = MpiRanks(MPI, MPI.COMM_WORLD, "float32")
     return ranks.rank, of_collectives(ranks)
@@ -74,11 +74,11 @@ def train() -> tuple[int, float]:
     """One rank: with more, the machine's two cores measure each other."""
     import torch.distributed as dist
 
-    from sunk_jobs import train_options
     from sunk_jobs.checkpoint import StopRequest
-    from sunk_jobs.run_files import StepLog
+    from sunk_jobs.outputs.run_files import StepLog
     from sunk_jobs.torchlib.trainer import Learner, Loop, Progress, StepMeeting
     from sunk_jobs.torchlib.world import joined
+    from sunk_jobs.training import options as train_options
 
     run = tempfile.mkdtemp()
     words = ("--run", run, "--steps", "100000", "--precision", "float32", "--batch", "8")

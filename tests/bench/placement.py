@@ -10,9 +10,9 @@ from sunk.model.topology import SlurmForm
 from sunk.plan.rank_order import plan_ranks
 from sunk.render.topology import dump_topology, read_topology
 from sunk.render.topology_slurm import render_slurm
-from sunk_jobs.ordering import groups_of
-from sunk_jobs.rank_map import plan_map
-from sunk_jobs.slurm_topology import read
+from sunk_jobs.placement.ordering import groups_of
+from sunk_jobs.placement.rank_map import plan_map
+from sunk_jobs.placement.slurm_topology import read
 from tests.bench.figure import Figure
 from tests.support.topologies import leaves
 

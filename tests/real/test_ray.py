@@ -14,7 +14,7 @@ import pytest
 
 from sunk.local.software.python_environment import RAY
 from sunk.wiring import local as wiring
-from sunk_jobs.results import RAY_NODES
+from sunk_jobs.outputs.results import RAY_NODES
 from tests.support.cluster import local_settings, reporter
 from tests.support.lone_nodes import SHARED, lone_nodes
 from tests.support.slurm_namespace import ALICE, SlurmNamespace

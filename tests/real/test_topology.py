@@ -13,7 +13,7 @@ from sunk.clients.slurm.cli_texts import SlurmTexts
 from sunk.model.topology import SlurmForm, Topology
 from sunk.plan.rank_order import plan_ranks
 from sunk.render.topology_slurm import read_slurm, render_slurm
-from sunk_jobs.rank_map import load_map
+from sunk_jobs.placement.rank_map import load_map
 from sunk_jobs.rank_order import DIFFERS
 from tests.support.eventually import eventually
 from tests.support.pages import ROOT

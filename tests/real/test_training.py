@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sunk_jobs import exit_codes, rollback, triage
-from sunk_jobs.run_files import heartbeat_file, loss_file, read_lines, read_losses
+from sunk_jobs import exit_codes, triage
+from sunk_jobs.failures import rollback
+from sunk_jobs.outputs.run_files import heartbeat_file, loss_file, read_lines, read_losses
 from tests.support.eventually import eventually
 from tests.support.programs import TORCH, WORK, compute_node, result_of, torch_environment
 from tests.support.rootfs import Rootfs

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from sunk_jobs import rollback
+from sunk_jobs.failures import rollback
 
 START = 1_767_322_800.0  # 2026-01-02T03:00:00Z
 STEPS = 20

@@ -7,7 +7,14 @@ import typing
 from dataclasses import fields
 from typing import Any
 
-from sunk_jobs.results import CollectivesResult, PairResult, Pairs, RayResult, Row, TrainResult
+from sunk_jobs.outputs.results import (
+    CollectivesResult,
+    PairResult,
+    Pairs,
+    RayResult,
+    Row,
+    TrainResult,
+)
 from tests.support.form_tables import attributes, words
 
 RESULTS = (CollectivesResult, Row, Pairs, TrainResult, RayResult, PairResult)

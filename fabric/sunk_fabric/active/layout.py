@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sunk.model.topology import NO_TIER, Link, Topology
-from sunk_jobs.ordering import natural
+from sunk_jobs.placement.ordering import natural
 
 NO_RAIL = ""
 UNKNOWN_HOP = NO_TIER

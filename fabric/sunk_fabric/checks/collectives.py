@@ -12,7 +12,7 @@ from sunk_fabric.checks.answers import each, said
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import nccl_log, nccl_tests
 from sunk_fabric.parse.nccl_tests import Results
-from sunk_jobs.nccl_log import NcclLog, Process
+from sunk_jobs.networks.nccl_log import NcclLog, Process
 
 HARMFUL = {
     "NCCL_IB_DISABLE": "1",

@@ -12,7 +12,7 @@ from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import imex, nccl_log, nvidia_smi, proc_modules
 from sunk_fabric.parse.imex import Domain
 from sunk_fabric.parse.nvidia_smi import Gpu, Gpus
-from sunk_jobs.nccl_log import NcclLog
+from sunk_jobs.networks.nccl_log import NcclLog
 
 Judged = tuple[Verdict, str]
 COMPLETED = ("Completed", "Success")

@@ -14,7 +14,7 @@ from sunk_fabric.facts import Facts, Parser, Reading
 from sunk_fabric.parse import ethtool, kernel_files, mlnx_qos, nccl_log, sysfs_rdma
 from sunk_fabric.parse.dmesg import moment
 from sunk_fabric.parse.mlnx_qos import Quality
-from sunk_jobs.nccl_log import NcclLog, Process
+from sunk_jobs.networks.nccl_log import NcclLog, Process
 from sunk_jobs.sysfs_rdma import RdmaDevice, Snapshot
 
 T = TypeVar("T")

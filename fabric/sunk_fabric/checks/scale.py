@@ -14,7 +14,7 @@ from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import nccl_log, nccl_tests
 from sunk_fabric.parse.nccl_tests import Results
-from sunk_jobs.nccl_log import NcclLog
+from sunk_jobs.networks.nccl_log import NcclLog
 
 LEAST_BYTES = 1 << 30
 """Smaller messages do not fill all adapters. Proposal."""

@@ -6,7 +6,7 @@ import msgspec
 
 from sunk_fabric.parse import json_text
 from sunk_fabric.parse.text import Content, Parsed, printable
-from sunk_jobs.results import COLLECTIVES, TORCH_COLLECTIVES
+from sunk_jobs.outputs.results import COLLECTIVES, TORCH_COLLECTIVES
 
 
 class Pairs(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
-"""NCCL's own log, read by ``sunk_jobs.nccl_log``."""
+"""NCCL's own log, read by ``sunk_jobs.networks.nccl_log``."""
 
 from __future__ import annotations
 
 from sunk_fabric.parse.text import Content, Parsed, Reader
-from sunk_jobs import nccl_log
-from sunk_jobs.nccl_log import NcclLog
+from sunk_jobs.networks import nccl_log
+from sunk_jobs.networks.nccl_log import NcclLog
 
 LINE_LIMIT = 65_536
 """Characters: environment lines hold whole lists of hosts."""

@@ -8,7 +8,7 @@ import msgspec
 
 from sunk_fabric.parse import json_text
 from sunk_fabric.parse.text import Content, Parsed, printable
-from sunk_jobs.results import PAIR
+from sunk_jobs.outputs.results import PAIR
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own habit
 from torch import nn
 
-from sunk_jobs.train_options import ModelShape
+from sunk_jobs.training.options import ModelShape
 
 _INITIAL_DEVIATION = 0.02
 

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sunk_jobs.torchlib.gpt import Gpt
 from sunk_jobs.torchlib.world import World
-from sunk_jobs.train_options import TrainOptions
+from sunk_jobs.training.options import TrainOptions
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

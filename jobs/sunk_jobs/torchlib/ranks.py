@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from sunk_jobs import patterns
-from sunk_jobs.bandwidth import Collective, Shape
+from sunk_jobs.measuring import patterns
+from sunk_jobs.measuring.bandwidth import Collective, Shape
 from sunk_jobs.torchlib.world import World
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

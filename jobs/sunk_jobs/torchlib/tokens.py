@@ -11,8 +11,8 @@ from typing import Protocol
 
 import torch
 
-from sunk_jobs.data_order import mixed, window_of
-from sunk_jobs.train_options import TrainOptions
+from sunk_jobs.training.data_order import mixed, window_of
+from sunk_jobs.training.options import TrainOptions
 
 _CODES = {1: "B", 2: "H", 4: "I"}
 

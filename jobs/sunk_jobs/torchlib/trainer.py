@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from sunk_jobs import exit_codes, rollback
+from sunk_jobs import exit_codes
 from sunk_jobs.checkpoint import (
     About,
     Checkpoint,
@@ -43,14 +43,15 @@ from sunk_jobs.checkpoint.torch_adaptor import (
     tensors_of,
     torch_group,
 )
-from sunk_jobs.data_order import samples_of
-from sunk_jobs.results import TrainResult
-from sunk_jobs.run_files import StepLog
-from sunk_jobs.timing import percentile
+from sunk_jobs.failures import rollback
+from sunk_jobs.measuring.timing import percentile
+from sunk_jobs.outputs.results import TrainResult
+from sunk_jobs.outputs.run_files import StepLog
 from sunk_jobs.torchlib.parallel import SPREADS, Spread
 from sunk_jobs.torchlib.tokens import batch_of, tokens_of
 from sunk_jobs.torchlib.world import World
-from sunk_jobs.train_options import TrainOptions, learning_rate
+from sunk_jobs.training.data_order import samples_of
+from sunk_jobs.training.options import TrainOptions, learning_rate
 
 STATE, RNG = "state", "rng"
 """Names of the shards."""

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sunk.assess.proof import Proved, Said, prove, summary
 from sunk.assess.verdict import Verdict
-from sunk_jobs import nccl_log, ompi_log, ucx_log
-from sunk_jobs.fabric_choice import Rail
-from sunk_jobs.fabric_evidence import Evidence
+from sunk_jobs.networks import nccl_log, ompi_log, ucx_log
+from sunk_jobs.networks.fabric_choice import Rail
+from sunk_jobs.networks.fabric_evidence import Evidence
 
 PASS, WARN, FAIL, SKIP, UNKNOWN = (
     *(Verdict.PASS, Verdict.WARN, Verdict.FAIL),

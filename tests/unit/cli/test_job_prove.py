@@ -7,7 +7,7 @@ import pytest
 
 from sunk.cli import app, exits
 from sunk_jobs import fabric_env
-from sunk_jobs.fabric_choice import Fabric, Host, Rail
+from sunk_jobs.networks.fabric_choice import Fabric, Host, Rail
 from sunk_jobs.sysfs_rdma import Snapshot
 
 RAILS = (Rail("mlx5_0", 1, "InfiniBand", 400.0),)

@@ -16,7 +16,7 @@ from sunk.toolkit.run_difference import differences
 from sunk.toolkit.runs import make_run
 from sunk.toolkit.script import render_job
 from sunk.wiring import login
-from sunk_jobs.rank_map import dump_map, plan_map
+from sunk_jobs.placement.rank_map import dump_map, plan_map
 from tests.support.job_cases import profile_of
 
 TOPOLOGY = """\

@@ -11,7 +11,7 @@ from sunk.clients.slurm.cli_texts import SlurmTexts
 from sunk.errors import Unreachable
 from sunk.render.topology import read_topology
 from sunk.wiring import login
-from sunk_jobs.rank_map import load_map
+from sunk_jobs.placement.rank_map import load_map
 from tests.support.golden import check_golden
 from tests.support.topologies import EVERYTHING
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sunk.wellknown import TORCH_FOLDER
-from sunk_jobs import exit_codes, results
-from sunk_jobs.run_files import heartbeat_file, loss_file
+from sunk_jobs import exit_codes
+from sunk_jobs.outputs import results
+from sunk_jobs.outputs.run_files import heartbeat_file, loss_file
 from tests.support.pages import DOCS, tables
 from tests.support.result_tables import RESULTS, rows
 

@@ -22,7 +22,7 @@ from sunk_fabric.active.session import COMMAND, cleanup_words
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse import iperf3, pair, perftest
 from sunk_fabric.parse.traffic_record import Attempt, Cleanup
-from sunk_jobs.results import COLLECTIVES, PAIR
+from sunk_jobs.outputs.results import COLLECTIVES, PAIR
 from tests.support.active_world import World, made_plan, two_level
 from tests.support.fabric_texts import FOLDER
 from tests.support.golden import check_golden

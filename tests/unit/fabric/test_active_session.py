@@ -19,7 +19,7 @@ from sunk_fabric.active.tools import TOOLS, Ends, Settings, ToolName
 from sunk_fabric.parse import collectives, formats
 from sunk_fabric.parse.traffic_record import Attempt
 from sunk_jobs.leftovers import MARK
-from sunk_jobs.results import COLLECTIVES, PAIR
+from sunk_jobs.outputs.results import COLLECTIVES, PAIR
 from tests.support.active_world import made_plan
 
 SENT = {

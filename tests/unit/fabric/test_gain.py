@@ -8,7 +8,7 @@ import pytest
 
 from sunk_fabric import service
 from sunk_fabric.expected import Expected
-from sunk_jobs.results import TORCH_COLLECTIVES
+from sunk_jobs.outputs.results import TORCH_COLLECTIVES
 from tests.support.fabric_texts import FOLDER
 
 TABLE = (FOLDER / "nccl_tests" / "all-reduce.txt").read_text()

@@ -5,7 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunk_jobs import allreduce, mpi_ranks, records
+from sunk_jobs import allreduce
+from sunk_jobs.measuring import mpi_ranks
+from sunk_jobs.outputs import records
 
 
 @given(ranks=st.integers(1, 64), elements=st.integers(1, 400))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunk_jobs import collectives
-from sunk_jobs.rank_map import NodeRanks, RankMap
+from sunk_jobs.placement.rank_map import NodeRanks, RankMap
 
 MAP = RankMap((NodeRanks("w2", 0, 2), NodeRanks("w1", 2, 1)))
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunk_jobs import fabric_env, sysfs_rdma
-from sunk_jobs.fabric_choice import Host, Wishes, choose
 from sunk_jobs.fabric_env import exports
+from sunk_jobs.networks.fabric_choice import Host, Wishes, choose
 from sunk_jobs.sysfs_rdma import RdmaDevice, RdmaPort
 from tests.support.golden import check_golden
 from tests.support.node_trees import AMAZON, Adapter, lay_out

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sunk_jobs import node_facts, sysfs_rdma
-from sunk_jobs.fabric_choice import Host
+from sunk_jobs.networks.fabric_choice import Host
 from sunk_jobs.node_facts import containers, facts
 from tests.support.node_trees import Adapter, lay_out
 

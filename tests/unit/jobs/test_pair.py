@@ -14,8 +14,8 @@ import pytest
 
 from sunk_jobs import leftovers, pair
 from sunk_jobs.leftovers import MARK
-from sunk_jobs.results import PAIR, PairResult
-from sunk_jobs.tcp_facts import device_of
+from sunk_jobs.networks.tcp_facts import device_of
+from sunk_jobs.outputs.results import PAIR, PairResult
 
 WANTED = pair.Wanted(total_bytes=1_000_000, streams=2, seconds=5.0)
 

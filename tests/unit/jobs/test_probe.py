@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sunk_jobs import probe
+from sunk_jobs.placement.rank_map import dump_map, plan_map
 from sunk_jobs.probe import NotKnown, Place, address_of, here, read_probe
-from sunk_jobs.rank_map import dump_map, plan_map
 
 TEXT = "1 1 w-10 10.0.0.10 root.s1.w-10\n0 0 w-2 10.0.0.2 -\n"
 PLACES = (Place(0, 0, "w-2", "10.0.0.2"), Place(1, 1, "w-10", "10.0.0.10", "root.s1.w-10"))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import sunk_jobs
-from sunk_jobs import exit_codes, results, torchrun
+from sunk_jobs import exit_codes, torchrun
+from sunk_jobs.outputs import results
 
 JOBS = Path(sunk_jobs.__file__).parent.parent
 MODULES = sorted(

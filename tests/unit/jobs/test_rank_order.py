@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sunk_jobs import rank_order
-from sunk_jobs.rank_map import dump_map, load_map, plan_map
+from sunk_jobs.placement.rank_map import dump_map, load_map, plan_map
 from sunk_jobs.rank_order import DIFFERS, UNKNOWN, USAGE, Here, NotKnown, compare, here, prove
 
 JOBS = Path(rank_order.__file__).parent.parent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sunk_jobs.outputs.results import RayResult
 from sunk_jobs.ray_nodes import Read, block_of, digest_of, result_of, wrong_blocks
-from sunk_jobs.results import RayResult
 
 SIZE = 100
 NODES = ("a", "b")

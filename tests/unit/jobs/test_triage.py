@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunk_jobs import triage
-from sunk_jobs.advice import drain_command, leaf_of
+from sunk_jobs.failures.advice import drain_command, leaf_of
 from sunk_jobs.triage import (
     BUDGETS,
     RESTARTS_WITHOUT_PROGRESS,

@@ -5,7 +5,7 @@ from hypothesis import given
 from sunk.model.topology import Link, Switch, Topology, TopologyNode
 from sunk.plan.fabric import fabric
 from sunk.render.topology import read_topology
-from sunk_jobs.ordering import Group
+from sunk_jobs.placement.ordering import Group
 from tests.support.topologies import EVERYTHING, leaves, topologies
 
 RACKS = tuple(

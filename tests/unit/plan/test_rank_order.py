@@ -11,9 +11,9 @@ from sunk.errors import InputError
 from sunk.model.topology import NvlinkDomain, SlurmForm
 from sunk.plan.rank_order import Crossings, Exits, plan_ranks, worst_exits
 from sunk.render.topology_slurm import render_slurm
-from sunk_jobs.ordering import groups_of, ring_exits
-from sunk_jobs.rank_map import plan_map
-from sunk_jobs.slurm_topology import read
+from sunk_jobs.placement.ordering import groups_of, ring_exits
+from sunk_jobs.placement.rank_map import plan_map
+from sunk_jobs.placement.slurm_topology import read
 from tests.support.topologies import leaves
 
 

@@ -11,7 +11,7 @@ from sunk.model.topology import Link, NvlinkDomain, SlurmForm, Switch, Topology,
 from sunk.plan.fabric import fabric
 from sunk.render.topology import read_topology
 from sunk.render.topology_slurm import read_slurm, render_slurm
-from sunk_jobs.slurm_topology import read as read_text
+from sunk_jobs.placement.slurm_topology import read as read_text
 from tests.support.golden import check_golden
 from tests.support.recorded_texts import recorded
 from tests.support.topologies import EVERYTHING, leaves, topologies

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sunk.cli import app, exits
 from sunk.toolkit.watching import Beat, Pace, Place, judge
-from sunk_jobs.rank_map import NodeRanks, RankMap, dump_map
+from sunk_jobs.placement.rank_map import NodeRanks, RankMap, dump_map
 
 PLACES = {rank: Place(node=f"gpu-{rank // 2}", leaf=f"leaf{rank // 4}") for rank in range(8)}
 

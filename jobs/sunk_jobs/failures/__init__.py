@@ -1,0 +1,1 @@
+"""What failed first in an attempt, what it says about nodes, and the way back."""

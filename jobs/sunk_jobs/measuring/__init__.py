@@ -1,0 +1,1 @@
+"""Measuring collectives, whatever library does them."""

@@ -1,0 +1,1 @@
+"""What programs leave behind: files whole or not there, results, the traces of a run."""

@@ -1,0 +1,1 @@
+"""Which node is where, and which ranks go to it."""

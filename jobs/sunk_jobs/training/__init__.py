@@ -1,0 +1,1 @@
+"""What training programs do alike, short of what needs torch to import."""
