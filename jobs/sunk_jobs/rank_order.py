@@ -304,10 +304,14 @@ def _plan(options: argparse.Namespace) -> int:
     if options.hostfile is not None:
         options.hostfile.write_text(ranks.hostfile())
     if ranks.unknown:
-        sys.stderr.write(
-            f"rank_order: not in the topology, so ranked last: {' '.join(ranks.unknown)}\n"
-        )
+        sys.stderr.write(f"rank_order: {_unplaced(ranks)}\n")
     return AS_PLANNED
+
+
+def _unplaced(ranks: RankMap) -> str:
+    if len(ranks.unknown) == len(ranks.nodes):
+        return "Slurm knows no switches or blocks of these nodes: ranks go by the nodes' names"
+    return f"not in the topology, so ranked last: {' '.join(ranks.unknown)}"
 
 
 def _node_rank(planned: RankMap) -> int:

@@ -51,6 +51,7 @@ class Class(StrEnum):
     STORAGE = "storage error"
     NOT_FINITE = "loss not finite"
     ROLL_BACK = "loss not finite, back to an earlier checkpoint"
+    NO_PROGRAM = "program not found"
     CODE = "code error"
     HANG = "hang"
     OTHER = "other"
@@ -70,6 +71,8 @@ BUDGETS: Mapping[Class, int | None] = {
     Class.STORAGE: 2,
     Class.NOT_FINITE: 0,
     Class.ROLL_BACK: 1,
+    # One node may lack what all others have; where all lack it, once more tells.
+    Class.NO_PROGRAM: 1,
     Class.CODE: 0,
     Class.HANG: 3,
     Class.OTHER: 3,
@@ -85,6 +88,7 @@ _OF_SIGN = {
     Sign.STORAGE_FULL: Class.STORAGE_FULL,
     Sign.STORAGE: Class.STORAGE,
     Sign.NOT_FINITE: Class.NOT_FINITE,
+    Sign.NO_PROGRAM: Class.NO_PROGRAM,
 }
 _OF_NODES = frozenset({Class.GPU, Class.FABRIC})
 """Classes that are a node's fault: a successor keeps off it."""
@@ -178,7 +182,8 @@ def decide(
     if budget == 0:
         return Decision(kind, Action.STOP, f"{kind}: no restart")
     if idle_restarts(history, step) >= RESTARTS_WITHOUT_PROGRESS:
-        reason = f"{RESTARTS_WITHOUT_PROGRESS} restarts committed no step after {step}"
+        newer = "a step" if step is None else f"a step after {step}"
+        reason = f"{RESTARTS_WITHOUT_PROGRESS} restarts did not commit {newer}"
         return Decision(kind, Action.STOP, reason)
     spent = spent_on(kind, history)
     if budget is not None and spent >= budget:
@@ -290,6 +295,7 @@ def entry(
         "repeated": 0 if first is None else first.repeated,
         "consequences": evidence.consequences,
         "ranks": evidence.ranks,
+        "first_exit": evidence.first_exit,
     }
 
 

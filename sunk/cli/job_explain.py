@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -13,11 +13,12 @@ from sunk.cli.run_folder import RunArgument, RunsOption
 from sunk.errors import CommandError, EnvironmentFault, InputError, RemoteError
 
 if TYPE_CHECKING:
+    from sunk.toolkit import array_ends, run_history, runs
     from sunk.toolkit import explain as explaining
     from sunk.toolkit import follow as following
-    from sunk.toolkit import run_history, runs
     from sunk.wiring import login
 else:
+    array_ends = Later("sunk.toolkit.array_ends")
     explaining = Later("sunk.toolkit.explain")
     following = Later("sunk.toolkit.follow")
     run_history = Later("sunk.toolkit.run_history")
@@ -37,10 +38,12 @@ def explain(
 
     What failed first, by rank, node and time; what only followed from it; what was done; how many
     restarts are left. An attempt that its batch script judged is in `record/ledger.jsonl`; of
-    another, the logs are read now, and Slurm is asked if it is at hand. Changes nothing.
+    another, and of templates that never start again, the logs are read now, and Slurm is asked if
+    it is at hand. Of an array the elements that failed are named, each with what its log says.
+    Changes nothing.
 
-    Exit codes: 0 it finished, or the run goes on; 1 the run was given up; 2 no such run or attempt;
-    5 the attempt was not judged.
+    Exit codes: 0 it finished, or the run goes on; 1 it failed, or the run was given up; 2 no such
+    run or attempt; 5 the attempt was not judged, or Slurm does not say how the job ended.
 
     For example:
 
@@ -48,17 +51,23 @@ def explain(
     - `sunk job explain ~/sunk-runs/fsdp2-20260102T030405 --attempt 0`
     """
     found = run_folder.find(run, run_dir, "explain")
+    if found.elements is not None and found.job_id is not None:
+        _array(found, output)
     number = run_history.last_attempt(found.folder) if attempt is None else attempt
-    if number is None:
-        raise InputError(
-            f"explain {found.folder}: it has no attempt yet",
-            hint="sunk job list shows how its job is",
-        )
+    if number is None and found.job_id is None:
+        raise InputError(f"explain {found.folder}: it was not submitted")
+    number = number or 0
     line = run_history.verdict(found.folder, number)
     if line is None:
         line = run_history.unjudged(found.folder, number)
-        text = explaining.undecided(line, _slurm(found, number))
-        code = exits.UNKNOWN
+        state, said = _slurm(found, number)
+        if run_history.judges_itself(found.folder):
+            text, code = explaining.undecided(line, said), exits.UNKNOWN
+        else:
+            text, code = (
+                explaining.unjudging(line, state, said),
+                _ENDED.get(state, exits.FAILED_CHECK),
+            )
     else:
         history = [one for one in run_history.attempts(found.folder) if one.number < number]
         successor = run_history.successor(found.folder, number)
@@ -72,17 +81,39 @@ def explain(
     raise typer.Exit(code)
 
 
-def _slurm(run: runs.Run, attempt: int) -> str:
-    """Return what Slurm says of an attempt; nothing where it cannot be asked: logs speak, too."""
+def _array(run: runs.Run, output: Form) -> NoReturn:
+    elements = array_ends.ends_of(run, login.slurm_commands())
+    said = explaining.array(elements)
+    typer.echo(said) if output is Form.TABLE else show({"elements": elements, "said": said}, output)
+    states = {one.state for one in elements}
+    if states & explaining.FAILED_STATES:
+        raise typer.Exit(exits.FAILED_CHECK)
+    raise typer.Exit(exits.OK if states == {"COMPLETED"} else exits.UNKNOWN)
+
+
+_ENDED = {
+    "COMPLETED": exits.OK,
+    **dict.fromkeys(("", "UNKNOWN", "PENDING", "RUNNING", "REQUEUED", "SUSPENDED"), exits.UNKNOWN),
+}
+"""Exit codes for a job whose script gives no verdict, by Slurm's state; any other is a failure."""
+
+
+def _slurm(run: runs.Run, attempt: int) -> tuple[str, str]:
+    """Return the state of an attempt and what to say of it, as Slurm has it.
+
+    Both are empty where Slurm cannot be asked: the logs speak, too.
+    """
     place = run_history.job_of_attempt(run, attempt)
     if place is None:
-        return ""
+        return "", ""
     job_id, index = place
     try:
         slurm = login.slurm_commands()
         ended = slurm.allocations([job_id]).get(job_id, ())
         if index < len(ended):
-            return explaining.run_ended(str(job_id), ended[index].state)
-        return following.describe(slurm.job(job_id))
+            state = ended[index].state
+            return state.split()[0].rstrip("+"), explaining.run_ended(str(job_id), state)
+        job = slurm.job(job_id)
     except (RemoteError, CommandError, EnvironmentFault):
-        return ""
+        return "", ""
+    return job.state.value, following.describe(job)

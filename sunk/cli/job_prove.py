@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sunk.assess.verdict import exit_code
-from sunk.cli import exits
+from sunk.cli import complete, exits, run_folder
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
+from sunk.cli.run_folder import RunsOption
 
 if TYPE_CHECKING:
     from sunk.assess import proof
@@ -26,13 +27,21 @@ _COLUMNS = (
 
 
 def prove(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|JOBID",
+            help="Folders or names of runs, or numbers of their jobs.",
+            autocompletion=complete.jobs,
+        ),
+    ],
     attempt: Annotated[
         int | None,
         typer.Option(
             "--attempt", metavar="N", min=0, help="Which attempt; the last with evidence if absent."
         ),
     ] = None,
+    run_dir: RunsOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Say which way the data of runs really went, node by node and rank by rank.
@@ -43,15 +52,16 @@ def prove(
     in the switches (sharp) and in NVLink (nvls). What no log says is UNKNOWN, never PASS; that a
     network was chosen does not prove that data went over it. Changes nothing.
 
-    Exit codes: 0 all went as expected; 1 something did not; 2 there is no such folder, or a file
+    Exit codes: 0 all went as expected; 1 something did not; 2 there is no such run, or a file
     cannot be read; 5 nothing went wrong, but something is not known.
 
     For example:
 
-    - `sunk job prove ~/sunk-runs/nccl-tests-20260102T030405`
+    - `sunk job prove 17`
     - `sunk job prove ./run-1 ./run-2 --output json`
     """
-    accounts = [proving.account_of(one, attempt) for one in runs]
+    found = [run_folder.find(one, run_dir, "prove") for one in runs]
+    accounts = [proving.account_of(one.folder, attempt) for one in found]
     if output is Form.TABLE:
         rows = [
             {"run": Path(one.run).name} | row

@@ -12,7 +12,7 @@ from sunk.cli import result_file, run_folder
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.run_folder import RunArgument, RunsOption
-from sunk.errors import CommandError, EnvironmentFault, RemoteError
+from sunk.errors import CommandError, EnvironmentFault, InputError, RemoteError
 
 if TYPE_CHECKING:
     from sunk.model.accounting import Allocation
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from sunk.model.profile import ClusterProfile, Price
     from sunk.render import profile as profiles
     from sunk.render import run_picture, sparkline
-    from sunk.toolkit import run_curves, run_history, run_stats, run_times, runs
+    from sunk.toolkit import heartbeats, run_curves, run_history, run_stats, run_times, runs
     from sunk.wiring import login
 else:
     login = Later("sunk.wiring.login")
     profiles = Later("sunk.render.profile")
     run_picture = Later("sunk.render.run_picture")
     sparkline = Later("sunk.render.sparkline")
+    heartbeats = Later("sunk.toolkit.heartbeats")
     run_curves = Later("sunk.toolkit.run_curves")
     run_history = Later("sunk.toolkit.run_history")
     run_stats = Later("sunk.toolkit.run_stats")
@@ -65,8 +66,8 @@ def stats(
 
     Asks Slurm once. Changes nothing but the file of `--plot`.
 
-    Exit codes: 0 said; 2 no such run, the profile is wrong, or there is nothing to draw; 3 what
-    draws is not installed, or the file cannot be written.
+    Exit codes: 0 said; 2 no such run, it is an array, the profile is wrong, or there is nothing to
+    draw; 3 what draws is not installed, or the file cannot be written.
 
     For example:
 
@@ -75,6 +76,11 @@ def stats(
     - `sunk job stats 17 --plot run.svg`
     """
     found = run_folder.find(run, run_dir, "measure")
+    if found.elements is not None:
+        raise InputError(
+            f"measure {found.folder}: an array's elements run side by side, each a job of its own",
+            hint=f"sacct -X -j {found.job_id} -o JobID,State,Elapsed,AllocTRES",
+        )
     parameters = runs.read_record(found.folder).get("parameters")
     wanted = parameters if isinstance(parameters, dict) else {}
     prices = None if profile is None else profiles.load_profile(profile)[1]
@@ -90,6 +96,8 @@ def stats(
         form = plot.suffix.lstrip(".").lower()
         picture = run_picture.draw(found.folder.name, curves, shares, form)
         result_file.write(plot, picture)
+    if figures.attempts and not heartbeats.any_of(found.folder):
+        say("no rank wrote a heartbeat: nothing says what the time went to, so it counts as start")
     show(figures, output)
     if output is Form.TABLE:
         _sketch(figures, curves)
@@ -98,7 +106,7 @@ def stats(
 def _accounted(run: runs.Run) -> dict[int, Allocation]:
     """Return what accounting says of each attempt; nothing where it cannot be asked."""
     jobs = run_history.jobs_of(run)
-    if not jobs or run.elements is not None:
+    if not jobs:
         return {}
     try:
         known = login.slurm_commands().allocations(jobs)

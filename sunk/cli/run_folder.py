@@ -20,7 +20,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN|JOBID",
-        help="A run's folder, or the number of a job submitted by sunk.",
+        help="A run's folder or name, or the number of a job submitted by sunk.",
         autocompletion=complete.jobs,
     ),
 ]
@@ -39,18 +39,21 @@ def find(run: str, run_dir: Path | None, verb: str) -> runs.Run:
     """Return the run that was typed.
 
     Args:
-        run: folder or job number.
+        run: its folder, its name in the parent of run folders, or the number of its job.
         run_dir: parent of run folders.
         verb: what is to be done with it, for the message.
 
     Raises:
         InputError: there is no such run.
     """
-    if not run.isdecimal():
-        if not Path(run).is_dir():
-            raise InputError(f"{verb} {run}: there is no such folder")
-        return runs.read_run(Path(run))
     root = runs_folder(run_dir)
+    if not run.isdecimal():
+        for folder in (Path(run), root / run):
+            if folder.is_dir():
+                return runs.read_run(folder)
+        if "/" in run:
+            raise InputError(f"{verb} {run}: there is no such folder")
+        raise InputError(f"{verb} {run}: there is no run of this name in {root}")
     found = runs.find_run(root, runs.parse_job_id(run))
     if found is None:
         raise InputError(

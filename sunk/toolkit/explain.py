@@ -6,10 +6,12 @@ Pure: it is told the lines of the ledger and, for an attempt without one, what t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sunk.errors import clip
+from sunk.model.slurm import TERMINAL_STATES, JobState
 from sunk_jobs.triage import (
     BUDGETS,
     RESTARTS_WITHOUT_PROGRESS,
@@ -19,6 +21,9 @@ from sunk_jobs.triage import (
     idle_restarts,
     spent_on,
 )
+
+FAILED_STATES = frozenset(state.value for state in TERMINAL_STATES - {JobState.COMPLETED})
+"""Slurm's words for an end that nobody planned."""
 
 _ENDS = {
     Class.DONE: "finished",
@@ -46,7 +51,7 @@ def paragraph(
         _end(line, kind),
         *_first(line, kind),
         *_followed(line),
-        *([f"Slurm says: {clip(said)}."] if said else ()),
+        *_says(said),
         _done(line, successor),
         *_way_back(line),
         _progress(line),
@@ -57,6 +62,8 @@ def paragraph(
 
 
 _RUN_ENDS = {
+    "COMPLETED": "it ended by itself, with 0",
+    "FAILED": "it ended by itself, and not with 0",
     "PREEMPTED": "another job of a higher priority took its nodes",
     "NODE_FAIL": "Slurm lost one of its nodes",
     "REQUEUED": "somebody requeued it",
@@ -90,18 +97,83 @@ def undecided(line: Mapping[str, Any], said: str = "") -> str:
         line: what its logs say, in the form of the ledger.
         said: what Slurm says of the job.
     """
-    kind = Class(line["class"])
-    known = line["text"] or line["rank"] is not None
-    signs = [*_first(line, kind), *_followed(line)] if known else []
     return " ".join(
         (
             f"Attempt {line['attempt']} has no verdict: it still runs, or its batch script was "
             "ended from outside.",
-            *(signs or ["No log shows a failure."]),
-            *([f"Slurm says: {clip(said)}."] if said else ()),
+            *_shown(line),
+            *_says(said),
             _progress(line),
         )
     )
+
+
+def unjudging(line: Mapping[str, Any], state: str, said: str) -> str:
+    """Return the paragraph on a job whose script does not judge itself.
+
+    Args:
+        line: what its logs say, in the form of the ledger.
+        state: Slurm's word; empty when it does not say.
+        said: what Slurm says of the job, for people.
+    """
+    # What the log of a job that completed may complain of, its program lived through.
+    shown = [] if state == "COMPLETED" else _shown(line)
+    return " ".join((*shown, *(_says(said) or ["Slurm does not say how the job is."])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """One element of an array.
+
+    Attributes:
+        element: its index.
+        state: Slurm's word; UNKNOWN where it does not say.
+        node: where it runs or ran; empty before.
+        text: the line of its log that says what failed; empty where none does.
+        first_exit: which of its tasks failed first, by srun; empty where it does not say.
+    """
+
+    element: int
+    state: str
+    node: str = ""
+    text: str = ""
+    first_exit: str = ""
+
+
+NAMED_ELEMENTS = 8
+"""So many failed elements of an array are spoken of; all are counted."""
+
+
+def array(elements: Sequence[Element]) -> str:
+    """Return the paragraph on an array."""
+    states = [one.state for one in elements]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    failed = [one for one in elements if one.state in FAILED_STATES]
+    more = len(failed) - NAMED_ELEMENTS
+    return " ".join(
+        (
+            f"Of {len(elements)} elements: {counts}.",
+            *(_element(one) for one in failed[:NAMED_ELEMENTS]),
+            *([f"{more} more failed."] if more > 0 else ()),
+        )
+    )
+
+
+def _element(one: Element) -> str:
+    where = f" on {one.node}" if one.node else ""
+    seen = f"; the first to fail was {one.first_exit}" if one.first_exit else ""
+    words = f': "{one.text}"' if one.text else "" if seen else ": its log does not say why"
+    return f"Element {one.element} {one.state}{where}{words}{seen}."
+
+
+def _shown(line: Mapping[str, Any]) -> list[str]:
+    if not (line["text"] or line["rank"] is not None or line["first_exit"]):
+        return ["No log shows a failure."]
+    return [*_first(line, Class(line["class"])), *_followed(line)]
+
+
+def _says(said: str) -> list[str]:
+    return [f"Slurm says: {clip(said)}."] if said else []
 
 
 def _end(line: Mapping[str, Any], kind: Class) -> str:
@@ -117,12 +189,19 @@ def _first(line: Mapping[str, Any], kind: Class) -> list[str]:
         at = "" if line["failed_s"] is None else f" at {_clock(line['failed_s'])}"
         same = line["repeated"]
         more = f", as on {same} of {line['ranks']} ranks" if same > 1 else ""
-        return [f'First was {who}{where}{at}{more}: "{line["text"]}".']
+        return [f'First was {who}{where}{at}{more}: "{line["text"]}".', *_first_exit(line)]
     if kind is Class.HANG:
         if line["rank"] is None:
             return ["A collective timed out; which rank was missing cannot be told."]
         return [f"A collective timed out; all waited for rank {line['rank']}{where}."]
-    return ["No log says why."] if kind is Class.OTHER else []
+    exits = _first_exit(line)
+    return exits or (["No log says why."] if kind is Class.OTHER else [])
+
+
+def _first_exit(line: Mapping[str, Any]) -> list[str]:
+    """The job's own log has the words of all ranks; which of them ended first is srun's to say."""
+    seen = line["first_exit"] if line["rank"] is None else ""
+    return [f"The first to fail was {seen}."] if seen else []
 
 
 def _followed(line: Mapping[str, Any]) -> list[str]:

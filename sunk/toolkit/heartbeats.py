@@ -32,6 +32,11 @@ def latest_attempt(run: Path) -> int:
     return max(found)
 
 
+def any_of(run: Path) -> bool:
+    """Return whether a rank of any attempt wrote a heartbeat."""
+    return bool(_heartbeats(run))
+
+
 def beats_of(run: Path, attempt: int) -> dict[int, list[Beat]]:
     """Return each rank's steps; what cannot be read as one is passed over."""
     found: dict[int, list[Beat]] = {}

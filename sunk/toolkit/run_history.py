@@ -11,6 +11,7 @@ from typing import Any
 from sunk.model.accounting import Allocation
 from sunk.model.slurm import JobId
 from sunk.toolkit.runs import Run
+from sunk.toolkit.script import SCRIPT_FILE
 from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
@@ -57,6 +58,14 @@ def last_attempt(run: Path) -> int | None:
         if (match := _RECORDED.fullmatch(file.name))
     ]
     return max(found, default=None)
+
+
+def judges_itself(run: Path) -> bool:
+    """Return whether the run's script judges its attempts; without a script it is taken to."""
+    try:
+        return "sunk_jobs.triage" in (run / SCRIPT_FILE).read_text(errors="replace")
+    except OSError:
+        return True
 
 
 def jobs_of(run: Run) -> tuple[JobId, ...]:
@@ -114,7 +123,7 @@ def successor(run: Path, number: int) -> str:
 _UNSAID: dict[str, Any] = {
     **{"rank": None, "node": "", "failed_s": None, "text": ""},
     **{"repeated": 0, "consequences": 0, "ranks": 0, "exclude": [], "reason": ""},
-    **{"recommended": [], "rollback": None},
+    **{"recommended": [], "rollback": None, "first_exit": ""},
 }
 
 

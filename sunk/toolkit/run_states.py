@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sunk.clients.slurm.commands import Key
 from sunk.errors import CommandError, EnvironmentFault, RemoteError
-from sunk.model.slurm import Job, JobState
+from sunk.model.slurm import TERMINAL_STATES, Job, JobState
 from sunk.toolkit.run_history import attempts, jobs_of
 from sunk.toolkit.runs import Run, read_record
 
@@ -55,6 +55,26 @@ class RunState:
     def known(self) -> bool:
         """Whether Slurm said anything of all of it."""
         return JobState.UNKNOWN.value not in self.state
+
+    @property
+    def over(self) -> bool:
+        """Whether Slurm says of all of it that it has ended."""
+        return self._states <= {state.value for state in TERMINAL_STATES}
+
+    @property
+    def completed(self) -> bool:
+        """Whether Slurm says of all of it that it completed."""
+        return self._states == {JobState.COMPLETED.value}
+
+    @property
+    def _states(self) -> set[str]:
+        return {part.split()[-1] for part in self.state.split(", ")}
+
+    @property
+    def said(self) -> str:
+        """The job and its state, for people."""
+        where = f" on {self.nodes}" if self.nodes else ""
+        return f"job {self.job_id} {self.state}{f' ({self.reason})' if self.reason else ''}{where}"
 
 
 def states_of(runs: Sequence[Run], source: JobsSource) -> tuple[RunState, ...]:

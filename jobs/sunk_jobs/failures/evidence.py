@@ -27,6 +27,7 @@ TOGETHER_SECONDS = 30.0
 _STEPS = 10
 _LOG = re.compile(r"(\d+)\.(\d+)\.log")
 _BEAT = re.compile(r"heartbeat\.(\d+)\.(\d+)\.jsonl")
+_EXIT = re.compile(r"srun: error: ([\w.,\[\]-]{1,255}): (tasks? [\d,-]{1,100}): (.{1,100})$")
 _TRUST = {sign: place for place, sign in enumerate(Sign)}
 
 
@@ -60,6 +61,7 @@ class Evidence:
         timed_out: whether a collective timed out.
         missing: the rank that the others waited for then, when nothing else failed.
         missing_node: where it was.
+        first_exit: which task of the job srun saw failing first, and how; empty when it says none.
     """
 
     first: Witness | None
@@ -68,6 +70,7 @@ class Evidence:
     timed_out: bool = False
     missing: int | None = None
     missing_node: str = ""
+    first_exit: str = ""
 
 
 def gather(run: Path, attempt: int, log_from: int = 0) -> Evidence:
@@ -94,12 +97,11 @@ def gather(run: Path, attempt: int, log_from: int = 0) -> Evidence:
             at = found.time if found.time is not None else end.get("time")
             moment = None if at is None else float(at) - offsets.get(rank, 0.0)
             witnesses.append(Witness(found, rank, node, moment))
-    for file, node in _shared(run, attempt):
-        start = log_from if file.name == "job.log" else 0
-        witnesses += [
-            Witness(found, None, node, found.time)
-            for found in signs(_tail(file, start), _year(file))
-        ]
+    job_log = run / "job.log"
+    said = _tail(job_log, log_from)
+    witnesses += [Witness(one, None, "", one.time) for one in signs(said, _year(job_log))]
+    for file, node in _of_processes(run, attempt):
+        witnesses += [Witness(one, None, node, one.time) for one in signs(_tail(file), _year(file))]
     first = first_of(witnesses)
     timed_out = any(one.found.sign is Sign.TIMEOUT for one in witnesses)
     missing = _missing(beats, ranks) if first is None and timed_out else None
@@ -110,7 +112,15 @@ def gather(run: Path, attempt: int, log_from: int = 0) -> Evidence:
         timed_out=timed_out,
         missing=missing,
         missing_node="" if missing is None else str(ends.get(missing, {}).get("node", "")),
+        first_exit=_first_exit(said),
     )
+
+
+def of_log(file: Path) -> Evidence:
+    """Return what the one log of a job says, such as an array's element has."""
+    lines = _tail(file)
+    witnesses = [Witness(one, None, "", one.time) for one in signs(lines, _year(file))]
+    return Evidence(first=first_of(witnesses), first_exit=_first_exit(lines))
 
 
 def first_of(witnesses: Sequence[Witness]) -> Witness | None:
@@ -201,10 +211,14 @@ def _beats(run: Path, attempt: int) -> dict[int, dict[int, float]]:
     return found
 
 
-def _shared(run: Path, attempt: int) -> Iterator[tuple[Path, str]]:
-    """Yield logs that belong to no rank, and the node that they speak of."""
-    if (run / "job.log").is_file():
-        yield run / "job.log", ""
+def _first_exit(lines: Sequence[str]) -> str:
+    """Return what srun says of the first task that failed."""
+    found = next((match for line in lines if (match := _EXIT.match(line))), None)
+    return "" if found is None else f"{found[2]} on {found[1]} ({found[3]})"
+
+
+def _of_processes(run: Path, attempt: int) -> Iterator[tuple[Path, str]]:
+    """Yield the logs that NCCL wrote for each process, and the host of each."""
     try:
         since = (run / "record" / f"map.{attempt}").stat().st_mtime
     except OSError:

@@ -26,6 +26,7 @@ class Sign(StrEnum):
     STORAGE_FULL = "storage full"
     STORAGE = "storage error"
     NOT_FINITE = "loss not finite"
+    NO_PROGRAM = "program not found"
     EXCEPTION = "exception"
     TIMEOUT = "collective timed out"
     TEARDOWN = "teardown"
@@ -60,6 +61,15 @@ _PATTERNS = (
     (Sign.STORAGE_FULL, r"No space left on device|Disk quota exceeded"),
     (Sign.STORAGE, r"\bInput/output error\b|Stale file handle"),
     (Sign.NOT_FINITE, r"\bloss (?:is|of step \d+ is) (?:not finite|nan|inf)\b"),
+    # As slurmstepd, bash and Python print it when there is nothing to start.
+    (
+        Sign.NO_PROGRAM,
+        r"execve\(\): [^\n]{1,200}: No such file or directory$"
+        r"|\bline \d+: [^\n]{1,200}: (?:command )?not found$"
+        r"|^[^\n]{1,200}: cannot execute: required file not found$"
+        r"|can't open file '[^']*': \[Errno 2\]|python[\d.]*: No module named \S+$"
+        r"|^(?:/\S*)?/(?:bash|sh): \S+: No such file or directory$",
+    ),
     (
         Sign.TEARDOWN,
         r"communicator was aborted|ncclRemoteError|remote process exited"

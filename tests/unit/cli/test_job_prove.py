@@ -57,6 +57,19 @@ def test_run_that_went_as_expected_is_told_node_by_node_with_its_ranks(run, caps
     assert said.err == "\nas expected\n"
 
 
+def test_run_is_known_by_its_name_and_by_the_number_of_its_job(run, capsys):
+    folder = run / "runs" / "nccl-1"
+    folder.mkdir(parents=True)
+    (run / "record").rename(folder / "record")
+    (folder / "record.json").write_text('{"job_id": 17}')
+    where = ("--run-dir", folder.parent)
+    for name in ("nccl-1", "17"):
+        status, said = asked(capsys, name, *where)
+        assert (status, said[0]["run"]) == (exits.OK, str(folder))
+    assert app.run(["job", "prove", "18", *map(str, where)]) == exits.USAGE
+    assert "no run folder in" in capsys.readouterr().err
+
+
 def test_json_has_every_rank_with_its_findings(run, capsys):
     status, (account,) = asked(capsys, run)
     assert (status, account["attempt"], account["findings"]) == (exits.OK, 0, [])

@@ -212,3 +212,19 @@ def test_picture_of_another_form_is_refused_before_anything_is_printed(run, caps
     said = capsys.readouterr()
     assert (said.out, file.exists()) == ("", False)
     assert "give .svg or .png" in said.err
+
+
+def test_array_is_no_chain_to_be_measured(run, capsys):
+    (run / "record.json").write_text(json.dumps({"job_id": 17, "elements": 3}))
+    assert app.run(["job", "stats", str(run)]) == exits.USAGE
+    err = capsys.readouterr().err
+    assert "an array's elements run side by side" in err
+    assert "hint: sacct -X -j 17 -o JobID,State,Elapsed,AllocTRES" in err
+
+
+def test_run_without_heartbeats_is_not_said_to_be_idle_without_a_word(run, slurm, capsys):
+    for file in (run / "logs").glob("heartbeat.*"):
+        file.unlink()
+    slurm.known = {JobId(17): (given(17, "COMPLETED", 0, 5, 50),)}
+    assert app.run(["job", "stats", str(run)]) == exits.OK
+    assert "no rank wrote a heartbeat" in capsys.readouterr().err

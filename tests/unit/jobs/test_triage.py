@@ -58,7 +58,9 @@ def test_two_restarts_without_a_newer_step_are_the_end_whatever_the_class(status
     history = [attempt(0, status, 10), attempt(1, status, 10)]
     stopped = decide(classify(status), history, 10)
     assert stopped.action is Action.STOP
-    assert stopped.reason == "2 restarts committed no step after 10"
+    assert stopped.reason == "2 restarts did not commit a step after 10"
+    never = decide(classify(status), [attempt(0, status, None), attempt(1, status, None)], None)
+    assert never.reason == "2 restarts did not commit a step"
     assert decide(classify(status), history[:1], 10).action is not Action.STOP
     assert decide(classify(status), history, 11).action is not Action.STOP
 

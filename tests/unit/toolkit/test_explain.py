@@ -138,9 +138,136 @@ def test_silent_slurm_is_no_hindrance(run, capsys, monkeypatch):
     assert (code, "Slurm says" in text) == (exits.UNKNOWN, False)
 
 
-def test_run_without_an_attempt_is_said(run, capsys):
+def test_run_that_was_not_submitted_cannot_be_explained(run, capsys):
     assert app.run(["job", "explain", str(run.folder)]) == exits.USAGE
-    assert "it has no attempt yet" in capsys.readouterr().err
+    assert "it was not submitted" in capsys.readouterr().err
+
+
+MPI_LOG = """\
+Traceback (most recent call last):
+  File "/home/alice/bad.py", line 3, in <module>
+    if c.rank==1: raise KeyError("labels")
+KeyError: 'labels'
+srun: error: w-0: task 1: Exited with exit code 1
+srun: Terminating StepId=12.1
+srun: error: w-2: task 0: Killed
+"""
+
+
+def plain(run, monkeypatch, *states: str) -> None:
+    """Make it the run of a script that judges nothing, whose job went through states."""
+    (run.folder / "record.json").write_text(json.dumps({"job_id": 12}))
+    (run.folder / "job.sbatch").write_text("srun true\n")
+    (run.folder / "job.log").write_text(MPI_LOG)
+
+    class Known:
+        def allocations(self, job_ids):
+            return {
+                one: tuple(Allocation(job_id=one, state=each) for each in states) for one in job_ids
+            }
+
+        def job(self, job_id):
+            return Job(job_id=job_id, state=JobState.RUNNING, nodes="w-[0,2]")
+
+    monkeypatch.setattr(login, "slurm_commands", Known)
+
+
+def test_job_of_a_script_that_judges_nothing_is_explained_by_its_log_and_slurm(
+    run, capsys, monkeypatch
+):
+    """The log is a recording of the local cluster, shortened."""
+    plain(run, monkeypatch, "FAILED")
+    code, text = explained(run, capsys)
+    assert code == exits.FAILED_CHECK
+    assert text.strip() == (
+        "First was the job itself: \"KeyError: 'labels'\". The first to fail was task 1 on w-0 "
+        "(Exited with exit code 1). Slurm says: job 12 FAILED: it ended by itself, and not with 0."
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "text"),
+    [
+        (["COMPLETED"], exits.OK, "Slurm says: job 12 COMPLETED: it ended by itself, with 0."),
+        (["TIMEOUT"], exits.FAILED_CHECK, "job 12 TIMEOUT: it reached its time limit."),
+        (["CANCELLED by 0"], exits.FAILED_CHECK, "job 12 CANCELLED: it was cancelled by 0."),
+        ([], exits.UNKNOWN, "Slurm says: job 12 RUNNING on w-[0,2]."),
+    ],
+)
+def test_exit_code_for_a_script_that_judges_nothing_is_by_what_slurm_says(
+    run, capsys, monkeypatch, states, code, text
+):
+    plain(run, monkeypatch, *states)
+    given, said = explained(run, capsys)
+    assert given == code
+    assert said.strip().endswith(text)
+    assert ("KeyError" in said) == (states != ["COMPLETED"])
+
+
+def sweep(run, monkeypatch, *states: JobState) -> None:
+    """Make it an array; each element that failed has a log of its own."""
+    (run.folder / "record.json").write_text(json.dumps({"job_id": 20, "elements": len(states)}))
+    for index, state in enumerate(states):
+        text = f"ValueError: {index}\n" if index % 2 else ""
+        log = f"Traceback (most recent call last):\n{text}" if text else "killed\n"
+        exit_line = "srun: error: w-1: task 0: Exited with exit code 1\n" if index < 2 else ""
+        (run.folder / f"job.{index}.log").write_text(log + exit_line * (state != "COMPLETED"))
+
+    class Known:
+        def jobs(self, wanted):
+            return {
+                (job_id, index): Job(job_id=job_id, state=states[index], nodes=f"w-{index}")
+                for job_id, index in wanted
+                if states[index] is not JobState.UNKNOWN
+            }
+
+    monkeypatch.setattr(login, "slurm_commands", Known)
+
+
+def test_elements_of_an_array_that_failed_are_named_with_what_their_logs_say(
+    run, capsys, monkeypatch
+):
+    sweep(run, monkeypatch, JobState.FAILED, JobState.FAILED, JobState.COMPLETED, JobState.TIMEOUT)
+    code, text = explained(run, capsys)
+    assert code == exits.FAILED_CHECK
+    assert text.strip() == (
+        "Of 4 elements: 1 COMPLETED, 2 FAILED, 1 TIMEOUT. "
+        "Element 0 FAILED on w-0; the first to fail was task 0 on w-1 (Exited with exit code 1). "
+        'Element 1 FAILED on w-1: "ValueError: 1"; the first to fail was task 0 on w-1 (Exited '
+        'with exit code 1). Element 3 TIMEOUT on w-3: "ValueError: 3".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "text"),
+    [
+        ([JobState.COMPLETED] * 3, exits.OK, "Of 3 elements: 3 COMPLETED."),
+        (
+            [JobState.COMPLETED, JobState.RUNNING],
+            exits.UNKNOWN,
+            "Of 2 elements: 1 COMPLETED, 1 RUNNING.",
+        ),
+        ([JobState.UNKNOWN], exits.UNKNOWN, "Of 1 elements: 1 UNKNOWN."),
+        (
+            [JobState.CANCELLED] * 11,
+            exits.FAILED_CHECK,
+            "Element 6 CANCELLED on w-6: its log does not say why. Element 7 CANCELLED on w-7: "
+            '"ValueError: 7". 3 more failed.',
+        ),
+    ],
+)
+def test_all_elements_of_an_array_are_counted(run, capsys, monkeypatch, states, code, text):
+    sweep(run, monkeypatch, *states)
+    given, said = explained(run, capsys)
+    assert (given, said.strip().endswith(text)) == (code, True)
+
+
+def test_silent_slurm_leaves_open_how_a_job_ended_that_nobody_judged(run, capsys, monkeypatch):
+    plain(run, monkeypatch)
+    monkeypatch.setattr(login, "slurm_commands", Silent)
+    code, text = explained(run, capsys)
+    assert code == exits.UNKNOWN
+    assert text.strip().endswith("Slurm does not say how the job is.")
 
 
 def test_ledger_of_an_older_version_is_explained(run, capsys):

@@ -160,6 +160,47 @@ def test_a_rank_that_really_fails_leaves_when_and_where_it_ended(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "slurmstepd-w-2: error: execve(): nosuch: No such file or directory",
+        "slurmstepd-w-2: error: execve(): bad interpreter(/no/such): No such file or directory",
+        "node: line 6: exec: torchrun: not found",
+        "/usr/bin/bash: line 1: torchrun: command not found",
+        "/usr/bin/bash: line 1: ./x.sh: cannot execute: required file not found",
+        "/usr/bin/python3: can't open file '/home/alice/nosuch.py': [Errno 2] No such file or "
+        "directory",
+        "/usr/bin/python3: No module named nosuch",
+        "/usr/bin/bash: nosuch.sh: No such file or directory",
+    ],
+)
+def test_program_that_is_not_there_is_looked_for_once_more_and_no_oftener(run, text):
+    """The texts are recorded: what Slurm 24.11, bash 5.2 and Python 3.11 print."""
+    log = run.folder / "job.log"
+    log.write_text(f"{text}\nsrun: error: w-2: task 0: Exited with exit code 127\n")
+    line = triage.judge(run.folder, 0, 127)
+    assert (line["class"], line["text"]) == ("program not found", text)
+    assert triage.verdict_line(line) == "requeue"
+    (run.folder / "record" / "ledger.jsonl").write_text(json.dumps(line) + "\n")
+    with log.open("a") as sink:
+        sink.write(f"{text}\n")
+    assert triage.verdict_line(triage.judge(run.folder, 1, 127)) == "stop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FileNotFoundError: [Errno 2] No such file or directory: 'a.json'",
+        "warning: libibverbs.so: not found",
+        "WARNING line 3: tokenizer.json not found",
+        "ls: cannot access 'x': No such file or directory",
+        "ModuleNotFoundError: No module named 'torch'",
+    ],
+)
+def test_file_that_a_program_misses_is_no_program_that_is_not_there(text):
+    assert Sign.NO_PROGRAM not in [found.sign for found in signs([text], 2026)]
+
+
 def test_offset_of_a_clock_is_what_its_first_steps_differ_by():
     ahead = {0: 0.0, 1: 0.0, 2: 7.5}
     beats = {rank: {step: step + ahead[rank] for step in range(30)} for rank in ahead}
