@@ -32,6 +32,8 @@ from sunk_jobs.placement.hostlist import LITERAL
 
 NOTHING = Evidence(first=None)
 LEDGER = Path("record") / "ledger.jsonl"
+COMPLETE = "ckpt/step_*/MANIFEST.json"
+"""In a run folder: what each complete checkpoint has."""
 RESTARTS_WITHOUT_PROGRESS = 2
 _STEP = re.compile(r"step_(\d{1,18})")
 
@@ -315,7 +317,7 @@ def judge(run: Path, number: int, status: int) -> dict[str, Any]:
     # A program that says itself what its end means is not asked for evidence.
     known = status in _OF_STATUS
     evidence = NOTHING if known else gather(run, number, log_from)
-    complete = [file.parent.name for file in run.glob("ckpt/step_*/MANIFEST.json")]
+    complete = [file.parent.name for file in run.glob(COMPLETE)]
     step = committed_step(complete)
     failed_step = None if known else rollback.not_finite_step(run, number)
     way = _way_back(number, complete, failed_step)

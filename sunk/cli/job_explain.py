@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -53,21 +54,17 @@ def explain(
     found = run_folder.find(run, run_dir, "explain")
     if found.elements is not None and found.job_id is not None:
         _array(found, output)
-    number = run_history.last_attempt(found.folder) if attempt is None else attempt
-    if number is None and found.job_id is None:
+    last = run_history.last_attempt(found.folder)
+    if last is None and found.job_id is None:
         raise InputError(f"explain {found.folder}: it was not submitted")
-    number = number or 0
+    last = last or 0
+    number = last if attempt is None else attempt
+    if number > last:
+        raise InputError(f"explain attempt {number} of {found.folder}: the last one is {last}")
     line = run_history.verdict(found.folder, number)
     if line is None:
         line = run_history.unjudged(found.folder, number)
-        state, said = _slurm(found, number)
-        if run_history.judges_itself(found.folder):
-            text, code = explaining.undecided(line, said), exits.UNKNOWN
-        else:
-            text, code = (
-                explaining.unjudging(line, state, said),
-                _ENDED.get(state, exits.FAILED_CHECK),
-            )
+        text, code = _unjudged(found, line, str(number + 1) if last > number else "")
     else:
         history = [one for one in run_history.attempts(found.folder) if one.number < number]
         successor = run_history.successor(found.folder, number)
@@ -79,6 +76,15 @@ def explain(
     else:
         show({**line, "said": text}, output)
     raise typer.Exit(code)
+
+
+def _unjudged(run: runs.Run, line: Mapping[str, Any], next_one: str) -> tuple[str, int]:
+    """Return the paragraph on an attempt without a verdict, and the exit code for it."""
+    state, said = _slurm(run, line["attempt"])
+    if run_history.judges_itself(run.folder):
+        text = explaining.undecided(line, said, state=state, next_one=next_one)
+        return text, exits.UNKNOWN
+    return explaining.unjudging(line, state, said), _ENDED.get(state, exits.FAILED_CHECK)
 
 
 def _array(run: runs.Run, output: Form) -> NoReturn:

@@ -90,19 +90,26 @@ def run_ended(job: str, state: str) -> str:
     return f"job {job} {word}{meaning}"
 
 
-def undecided(line: Mapping[str, Any], said: str = "") -> str:
+def undecided(
+    line: Mapping[str, Any], said: str = "", *, state: str = "", next_one: str = ""
+) -> str:
     """Return the paragraph on an attempt whose batch script did not live to judge it.
 
     Args:
         line: what its logs say, in the form of the ledger.
         said: what Slurm says of the job.
+        state: Slurm's word for it; empty when it does not say.
+        next_one: the attempt that went on after it; empty when there is none.
     """
+    over = next_one or state in FAILED_STATES
+    why = "" if over else "it still runs, or "
     return " ".join(
         (
-            f"Attempt {line['attempt']} has no verdict: it still runs, or its batch script was "
-            "ended from outside.",
+            f"Attempt {line['attempt']} has no verdict: {why}its batch script was ended from "
+            "outside.",
             *_shown(line),
             *_says(said),
+            *([f"Attempt {next_one} went on."] if next_one else ()),
             _progress(line),
         )
     )

@@ -12,7 +12,7 @@ from sunk.model.accounting import Allocation
 from sunk.model.slurm import JobId
 from sunk.toolkit.runs import Run
 from sunk.toolkit.script import SCRIPT_FILE
-from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
+from sunk_jobs.triage import COMPLETE, LEDGER, Attempt, committed_step, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
 _RECORDED = re.compile(r"(?:map|fabric)\.(\d+)(?:\..*)?")
@@ -58,6 +58,11 @@ def last_attempt(run: Path) -> int | None:
         if (match := _RECORDED.fullmatch(file.name))
     ]
     return max(found, default=None)
+
+
+def committed(run: Path) -> int | None:
+    """Return the last step of a complete checkpoint of the run; None without."""
+    return committed_step(file.parent.name for file in run.glob(COMPLETE))
 
 
 def judges_itself(run: Path) -> bool:

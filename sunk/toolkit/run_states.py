@@ -9,7 +9,7 @@ from typing import Protocol
 from sunk.clients.slurm.commands import Key
 from sunk.errors import CommandError, EnvironmentFault, RemoteError
 from sunk.model.slurm import TERMINAL_STATES, Job, JobState
-from sunk.toolkit.run_history import attempts, jobs_of
+from sunk.toolkit.run_history import attempts, committed, jobs_of, last_attempt
 from sunk.toolkit.runs import Run, read_record
 
 NOT_SUBMITTED = "not submitted"
@@ -35,8 +35,8 @@ class RunState:
         reason: why it waits.
         nodes: where it runs or ran.
         exit_code: of the job; None before its end, and of an array.
-        attempts: how many were judged.
-        step: last committed step; None without.
+        attempts: how many began.
+        step: last committed step now; None without.
         last: class of the last attempt that was judged; empty before.
     """
 
@@ -99,6 +99,7 @@ def _state(run: Run, found: Mapping[Key, Job]) -> RunState:
     keys, judged = _keys(run), attempts(run.folder)
     jobs = [found.get(key) for key in keys]
     one = jobs[0] if len(jobs) == 1 else None
+    last = last_attempt(run.folder)
     return RunState(
         run=run.folder.name,
         template=str(read_record(run.folder).get("template", "")),
@@ -107,8 +108,8 @@ def _state(run: Run, found: Mapping[Key, Job]) -> RunState:
         reason="" if one is None else one.reason,
         nodes="" if one is None else one.nodes,
         exit_code=None if one is None else one.exit_code,
-        attempts=len(judged),
-        step=judged[-1].step if judged else None,
+        attempts=max(len(judged), -1 if last is None else last + 1),
+        step=committed(run.folder),
         last=str(judged[-1].kind) if judged else "",
     )
 

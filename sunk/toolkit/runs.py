@@ -145,10 +145,18 @@ def find_run(root: Path, job_id: JobId) -> Run | None:
 
 
 def all_runs(root: Path) -> Iterator[Run]:
-    """Yield the runs of a folder by name, the last one first; what cannot be read is left out."""
-    for record_file in sorted(root.glob(f"*/{RECORD_FILE}"), reverse=True):
+    """Yield the runs of a folder, the one submitted last first; what cannot be read is left out."""
+    for record_file in sorted(root.glob(f"*/{RECORD_FILE}"), key=_written, reverse=True):
         if read_record(record_file.parent):
             yield read_run(record_file.parent)
+
+
+def _written(file: Path) -> tuple[float, str]:
+    """When a record was written, which its run's submission does last."""
+    try:
+        return file.stat().st_mtime, file.parent.name
+    except OSError:
+        return 0.0, file.parent.name
 
 
 def read_run(folder: Path) -> Run:

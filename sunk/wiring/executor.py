@@ -27,7 +27,8 @@ class Executor(CallExecutor):
         folder: parent of run folders, ``~/sunk-runs`` when absent; nodes have to see it.
         at_once: calls of an array, or processes of this machine, that run at once; when absent,
             256, or as many as this machine has CPUs.
-        python: what runs the calls; this very program when absent. Of the same version.
+        python: what runs the calls, of this program's version; when absent, this program's own,
+            and on nodes that lack it the one that its environment was made from.
         **parameters: of each job, such as ``time_limit="30"``, ``cpus_per_task=4``,
             ``partition="main"``; see the reference of jobs.
 
@@ -41,16 +42,23 @@ class Executor(CallExecutor):
         *,
         folder: Path | str | None = None,
         at_once: int | None = None,
-        python: str = sys.executable,
+        python: str | None = None,
         **parameters: Any,
     ) -> None:
         root = Path.home() / RUNS_FOLDER if folder is None else Path(folder).absolute()
         limit = {} if at_once is None else {"at_once": at_once}
         super().__init__(
-            _backend(backend, python, at_once or os.cpu_count() or 1),
+            _backend(backend, python or sys.executable, at_once or os.cpu_count() or 1),
             root,
-            {"python": python, **limit, **parameters},
+            {**_pythons(python), **limit, **parameters},
         )
+
+
+def _pythons(python: str | None) -> dict[str, str]:
+    if python is not None:
+        return {"python": python}
+    own, made_from = sys.executable, str(Path(sys.executable).resolve())
+    return {"python": own} | ({} if own == made_from else {"fallback_python": made_from})
 
 
 def _backend(name: str, python: str, at_once: int) -> Backend:

@@ -14,6 +14,7 @@ from sunk.model.slurm import JobState
 from sunk.toolkit.executor.backend import Backend, Call, End
 from sunk.toolkit.follow import Clock
 from sunk_jobs.call import CallError, Result, read_result
+from sunk_jobs.failures.evidence import of_log
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -160,7 +161,9 @@ class Future(Generic[T]):
     def _lost(self, end: End) -> JobEnded:
         where = f" on {end.nodes}" if end.nodes else ""
         code = "" if end.exit_code is None else f", exit code {end.exit_code}"
-        said = tail_of(self.stdout, 1)
+        # What srun says last is only that it ends.
+        cause = of_log(self.stdout).first
+        said = tail_of(self.stdout, 1) if cause is None else cause.found.text
         return JobEnded(
             f"get result of job {self.job_id}: it ended {end.state}{where}{code}"
             + (f"; last words: {said}" if said else ""),

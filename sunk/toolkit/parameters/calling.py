@@ -20,6 +20,9 @@ class CallParameters(JobParameters):
     python: str = Field(
         "python3", min_length=1, description="Python of the nodes; of the version that submits."
     )
+    fallback_python: str | None = Field(
+        None, min_length=1, description="Python for nodes that lack that one; of its version, too."
+    )
     requeue: bool = Field(
         default=False, description="Call again when the node was lost or taken away."
     )

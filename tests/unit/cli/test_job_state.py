@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -53,6 +54,10 @@ def root(tmp_path):
     record = run("fsdp2", job_id=17)
     (record / "ledger.jsonl").write_text(json.dumps(LEDGER))
     (record / "successor.0").write_text("18;lab\n")
+    (record / "map.1").touch()
+    manifest = tmp_path / "fsdp2" / "ckpt" / "step_00000040" / "MANIFEST.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
     run("sweep", job_id=20, elements=3)
     run("refused")
     return tmp_path
@@ -76,8 +81,8 @@ def test_status_is_that_of_the_job_that_goes_on(slurm, root, capsys):
         "reason": "",
         "nodes": "w-[0-1]",
         "exit_code": None,
-        "attempts": 1,
-        "step": 30,
+        "attempts": 2,
+        "step": 40,
         "last": "fabric",
     }
 
@@ -94,6 +99,13 @@ def test_what_slurm_does_not_say_is_unknown(slurm, root, capsys, fault):
     slurm.fault = fault
     code, out, _ = said(capsys, "status", str(root / "fsdp2"), "-o", "json")
     assert (code, json.loads(out)["state"]) == (exits.UNKNOWN, "UNKNOWN")
+
+
+def test_run_that_was_submitted_last_is_listed_first_whatever_its_name(slurm, root, capsys):
+    for when, name in enumerate(("sweep", "fsdp2", "refused")):
+        os.utime(root / name / "record.json", (when, when))
+    _, out, _ = said(capsys, "list", "--run-dir", str(root), "--output", "json")
+    assert [one["run"] for one in json.loads(out)] == ["refused", "fsdp2", "sweep"]
 
 
 def test_all_runs_are_listed_with_one_question(slurm, root, capsys):

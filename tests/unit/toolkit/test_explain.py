@@ -114,12 +114,19 @@ class Restarted:
 def test_attempt_without_a_verdict_has_the_end_that_slurm_saw_of_that_very_run(
     run, capsys, monkeypatch, attempt, said
 ):
+    (run.folder / "logs" / "0.4.log").write_text("")
     (run.folder / "record.json").write_text(json.dumps({"job_id": 17}))
     (run.folder / "record" / "successor.2").write_text("20\n")
     monkeypatch.setattr(login, "slurm_commands", Restarted)
     words = ["job", "explain", str(run.folder), "--attempt", str(attempt)]
     assert app.run(words) == exits.UNKNOWN
-    assert f"Slurm says: {said}" in " ".join(capsys.readouterr().out.split())
+    text = " ".join(capsys.readouterr().out.split())
+    went_on = f"Attempt {attempt + 1} went on. " if attempt < 4 else ""
+    assert f"Slurm says: {said} {went_on}No step is committed." in text
+    # Whether an end that only a newer Slurm has a word for is one is not known.
+    assert ("it still runs, or" in text) == (attempt == 4)
+    assert app.run([*words[:-1], "5"]) == exits.USAGE
+    assert "the last one is 4" in capsys.readouterr().err
 
 
 class Silent:

@@ -16,6 +16,7 @@ from tests.support.golden import check_golden
 
 CASES = {
     "one": {},
+    "fallback": {"python": "/opt/my env/bin/python3", "fallback_python": "/usr/bin/python3.13"},
     "array": {
         **{"calls": 1000, "at_once": 50, "requeue": True},
         **{"partition": "main", "time_limit": "30"},
@@ -44,3 +45,18 @@ def test_python_with_odd_characters_is_one_word():
         ["bash", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert words[0] == odd
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_node_without_the_python_that_submitted_takes_what_that_one_was_made_from(tmp_path, has_it):
+    pythons = {name: tmp_path / name for name in ("own python", "base")}
+    for name, file in pythons.items():
+        if has_it or name == "base":
+            file.write_text(f"#!/bin/sh\necho {name}\n")
+            file.chmod(0o755)
+    words = {"python": str(pythons["own python"]), "fallback_python": str(pythons["base"])}
+    text = render_job(CALL, validated(CALL.form, words, "test")).script
+    start = text.index("python=")
+    body = 'srun() { while [[ $1 != */* ]]; do shift; done; "$@"; }\n' + text[start:]
+    done = subprocess.run(["bash", "-c", body], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("own python" if has_it else "base")

@@ -123,6 +123,18 @@ def test_job_that_ends_without_a_result_is_an_error_with_its_state(slurm, execut
     )
 
 
+def test_last_words_are_those_that_say_why_not_those_of_the_launcher(slurm, executor):
+    future = executor.submit(lambda: 5)
+    why = "slurmstepd-w-2: error: execve(): /opt/sunk/bin/python3: No such file or directory"
+    future.stdout.write_text(
+        f"{why}\nsrun: error: w-2: task 0: Exited with exit code 2\nsrun: Terminating StepId=20.0\n"
+    )
+    slurm.say(JobState.FAILED, nodes="w-2", exit_code=2)
+    with pytest.raises(JobEnded, match="exit code 2; last words: ") as caught:
+        future.result()
+    assert caught.value.message.endswith(why)
+
+
 def test_result_that_comes_into_sight_after_the_jobs_end_is_taken(slurm, executor):
     future = executor.submit(lambda: 5)
     slurm.say(JobState.COMPLETED, exit_code=0)
