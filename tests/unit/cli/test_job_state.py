@@ -114,11 +114,11 @@ def test_all_runs_are_listed_with_one_question(slurm, root, capsys):
         slurm.known[20, index] = Job(job_id=JobId(20), state=JobState.RUNNING)
     code, out, _ = said(capsys, "list", "--run-dir", str(root), "-o", "json")
     assert code == exits.OK
-    assert [(one["run"], one["state"]) for one in json.loads(out)] == [
-        ("sweep", "3 RUNNING"),
-        ("refused", "not submitted"),
-        ("fsdp2", "PENDING"),
-    ]
+    assert {one["run"]: one["state"] for one in json.loads(out)} == {
+        "sweep": "3 RUNNING",
+        "refused": "not submitted",
+        "fsdp2": "PENDING",
+    }
     assert slurm.asked == [{(18, None), (20, 0), (20, 1), (20, 2)}]
 
 
