@@ -142,6 +142,8 @@ def check_limits(
     name = qos_of(request, snapshot, partition)
     assert association is not None
     assert name is not None
+    if qos_named(name, snapshot) is None:
+        return blocked(check, f"there is no QOS {name}")
     qos = _qos_in_order(name, partition, snapshot.qos)
     sources = [(f"QOS {one.name}", one.limits) for one in qos]
     accounts = [(_spoken(one), one.limits) for one in _chain(association, snapshot)]

@@ -10,6 +10,7 @@ import typer
 from sunk.cli import exits
 from sunk.cli.lazy import Later
 from sunk.cli.output import Form, say, show
+from sunk.errors import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,11 @@ def start(run: runs.Run, output: Form, *, follow_it: bool) -> None:
         typer.Exit: it was followed; with the exit code that its end means.
     """
     slurm = login.slurm_commands()
-    job_id = slurm.submit(run.script, run.folder)
+    try:
+        job_id = slurm.submit(run.script, run.folder)
+    except Rejected as exc:
+        exc.hint = exc.hint or "the same with check in place of submit says what is too much"
+        raise
     run = runs.note_job(run, job_id)
     show({"job_id": job_id, "folder": str(run.folder)}, output)
     if follow_it:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sunk.errors import InputError, clip
 from sunk.toolkit.parameters.base import NOT_SHOWN, JobParameters, holds_secret, texts_in
 from sunk.toolkit.parameters.breach import refuse
+from sunk.toolkit.parameters.kinds import SPOKEN
 
 _OF_THE_TEMPLATE = "the template's form"
 _MEMORY = re.compile(r"(?P<number>\d+)\s*(?P<unit>[KMGT])i?B?", re.IGNORECASE)
@@ -44,10 +45,31 @@ def _fault(form: type[BaseModel], error: Any) -> str:
     # A secret in the wrong form is one all the same.
     has_secret = any(map(holds_secret, texts_in(error["input"])))
     value = NOT_SHOWN if has_secret else error["input"]
-    words = f"{place}: {clip(repr(value), 60)}: {error['msg']}{_meaning(form, place)}"
+    words = f"{place}: {clip(repr(value), 60)}: {_rule(error)}{_meaning(form, place)}"
     words += f" (source: {_OF_THE_TEMPLATE}"
     nearest = _nearest(error)
     return f"{words}; nearest: {nearest})" if nearest is not None else f"{words})"
+
+
+_RULES = {
+    "greater_than_equal": "is below the least, {ge}",
+    "less_than_equal": "is above the most, {le}",
+    "int_parsing": "is not a whole number",
+    "int_type": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "literal_error": "is not one of {expected}",
+}
+
+
+def _rule(error: Any) -> str:
+    """Return the rule that a value breaks, in words of jobs and not of a schema's."""
+    limits = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        return f"is not {SPOKEN.get(limits['pattern'], 'of the form')}"
+    rule = _RULES.get(error["type"])
+    return str(error["msg"]) if rule is None else rule.format_map(limits)
 
 
 def _nearest(error: Any) -> object | None:

@@ -114,6 +114,11 @@ def test_what_can_never_start_is_named(change, check, found):
     assert said[f"presubmit.{check}"] == (Verdict.FAIL, found)
 
 
+def test_limits_of_a_qos_that_is_not_there_are_not_kept():
+    said = answers(replace(JOB, qos="none"))["presubmit.limits"]
+    assert said == (Verdict.BLOCKED, "there is no QOS none")
+
+
 def test_segments_need_room_in_blocks_and_not_in_their_sum():
     assert answers(replace(JOB, nodes=6, segment_nodes=3))["presubmit.segment"] == (
         Verdict.PASS,

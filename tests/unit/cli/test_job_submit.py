@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sunk.cli import app, exits
+from sunk.errors import Rejected
 from sunk.wiring import login
 
 
@@ -46,3 +47,16 @@ def test_prepared_run_is_neither_shown_only_nor_followed(tmp_path, capsys, other
         f"error: prepare a run: {other} is for a run that is not only prepared\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_refusal_of_slurm_says_what_to_ask_next(monkeypatch, tmp_path, capsys):
+    class Refusing:
+        def submit(self, script, folder):
+            raise Rejected("submit x: not available", system="slurm")
+
+    monkeypatch.setattr(login, "slurm_commands", Refusing)
+    assert app.run(["job", "submit", "hello", "--run-dir", str(tmp_path)]) == exits.REMOTE_SYSTEM
+    assert capsys.readouterr().err == (
+        "error: submit x: not available\n"
+        "hint: the same with check in place of submit says what is too much\n"
+    )

@@ -316,8 +316,8 @@ def test_unknown_template_is_refused_with_those_there_are():
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("nodes=0", "nodes: 0: Input should be greater than or equal to 1"),
-        ("nodes=two", "nodes: 'two': Input should be a valid integer"),
+        ("nodes=0", "nodes: 0: is below the least, 1"),
+        ("nodes=two", "nodes: 'two': is not a whole number"),
         ("noes=2", "noes: no such parameter"),
         ("timeLimit=5x", "timeLimit: '5x'"),
         ("name='a b'", "name: 'a b'"),
