@@ -90,7 +90,9 @@ def check(
     not understood is UNKNOWN and never PASS; so is a check that this version cannot judge yet, of
     which the table shows the number: choose with --only what you can ask. Of what hangs together,
     the cause is FAIL and the rest BLOCKED by it. Hosts that were not collected are UNKNOWN. The
-    digest of every text is compared first. Reads the folder or archive; changes nothing.
+    digest of every text is compared first. In the table, what is the same of many hosts is one row
+    with their hostlist; JSON and YAML have every answer, with its evidence. Reads the folder or
+    archive; changes nothing.
 
     Exit codes: 0 fine; 1 a check failed; 2 the folder, the plan or a name is wrong; 5 nothing
     failed, and something is not known.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sunk.assess.coverage import counts, coverage
+from sunk.assess.folding import by_hosts
 from sunk.assess.judge import NOT_IMPLEMENTED
 from sunk.assess.verdict import Finding, Verdict
 from sunk.cli.output import Form, say, show
@@ -19,10 +20,15 @@ def document(findings: tuple[Finding, ...]) -> dict[str, object]:
 
 
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
+_FIRST = (
+    *(Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.BLOCKED),
+    *(Verdict.SKIP, Verdict.PASS),
+)
+"""What is to be read first."""
 
 
 def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
-    """Print a table: what is good only on request; and the counts."""
+    """Print a table: what is good only on request, the same of many hosts once, the worst first."""
     unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
     shown = [
         one
@@ -30,7 +36,8 @@ def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
         if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
     ]
     if shown:
-        show(shown, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
+        rows = sorted(by_hosts(shown), key=lambda one: _FIRST.index(one.verdict))
+        show(rows, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
     counted = ", ".join(
         f"{count} {verdict}" for verdict, count in counts(findings).items() if count
     )

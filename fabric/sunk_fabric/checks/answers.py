@@ -25,6 +25,9 @@ ENDS_WELL = {
 NO_SUCH_COMMAND = 127
 """How a shell ends that finds no program of that name."""
 
+NO_SUCH_KIND = 404
+"""What a Kubernetes API answers for a resource that no CustomResourceDefinition makes."""
+
 
 def said(
     verdict: Verdict,
@@ -56,6 +59,8 @@ def trouble(reading: Reading[Any]) -> str:
         return f"{reading.path}: {reading.incomplete}"
     if reading.exit_code == NO_SUCH_COMMAND:
         return f"{reading.path}: there is no such command: {BY_NAME[reading.format].command}"
+    if reading.exit_code == NO_SUCH_KIND:
+        return f"{reading.path}: Kubernetes has no such kind of object: nobody installed it"
     if reading.parsed.trouble:
         return f"{reading.path}: {reading.parsed.trouble}"
     well = ENDS_WELL.get(reading.format, frozenset({0}))
