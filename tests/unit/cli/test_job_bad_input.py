@@ -15,7 +15,6 @@ from sunk.model.profile import TopologyPlugin
 from sunk.render.profile import dump_profile
 from sunk.toolkit.catalogue import TEMPLATES
 from sunk.wiring import login
-from sunk_jobs import health, hello
 from tests.support.job_cases import profile_of, string_fields
 
 NONE = "/nowhere/at/all"
@@ -252,9 +251,19 @@ def test_script_that_names_100000_nodes_is_linted_at_once(capsys, tmp_path):
     assert time.monotonic() - start < HUGE_SECONDS
 
 
-@pytest.mark.parametrize(("program", "words"), [(hello, ("--ranks-per-node", "1")), (health, ())])
-def test_job_of_100000_nodes_is_told_the_limit_by_its_programs(capsys, tmp_path, program, words):
-    code = program.main(["judge", "--folder", str(tmp_path), "--nodes", HUGE, *words])
-    name = program.__name__.rpartition(".")[2]
-    said = f"expand hostlist '{HUGE}': stands for 100000 names, the limit is 65536"
-    assert (code, capsys.readouterr().err) == (2, f"{name}: {said}\n")
+def test_order_of_a_huge_job_is_explained(capsys, tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text(
+        "apiVersion: sunk.dev/v1alpha1\nkind: Topology\nmetadata: {name: huge}\nspec:\n"
+        "  nodes: [{name: 'w[1-99999]', slurmName: 'w[1-99999]'}]\n"
+        "  switches: [{name: s, tier: 0}]\n  links: [{lower: 'w[1-99999]', upper: s}]\n"
+    )
+    start = time.monotonic()
+    code = app.run(["topology", "explain", str(file), "--nodes", HUGE])
+    assert time.monotonic() - start < 4 * HUGE_SECONDS
+    said = capsys.readouterr().err.splitlines()
+    assert (code, said[1], said[3]) == (
+        exits.OK,
+        f"order: {HUGE}",
+        "not in the topology, so ranked last: w100000",
+    )
