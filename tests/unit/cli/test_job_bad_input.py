@@ -15,6 +15,7 @@ from sunk.model.profile import TopologyPlugin
 from sunk.render.profile import dump_profile
 from sunk.toolkit.catalogue import TEMPLATES
 from sunk.wiring import login
+from sunk_jobs import health, hello
 from tests.support.job_cases import profile_of, string_fields
 
 NONE = "/nowhere/at/all"
@@ -249,6 +250,34 @@ def test_script_that_names_100000_nodes_is_linted_at_once(capsys, tmp_path):
     code, _, err = typed(capsys, "lint", str(file))
     assert (code, err) == (exits.OK, "")
     assert time.monotonic() - start < HUGE_SECONDS
+
+
+OTHERS = "w[1-4,6-100000]"
+
+
+def judged(capsys: pytest.CaptureFixture[str], program: Any, folder: Path, *words: str) -> Any:
+    """Return the record of a job program on a job of 100,000 nodes of which one spoke."""
+    start = time.monotonic()
+    code = program.main(["judge", "--folder", str(folder), "--nodes", HUGE, *words])
+    assert time.monotonic() - start < HUGE_SECONDS
+    found = capsys.readouterr()
+    assert (code, found.err) == (1, "")
+    return json.loads(found.out)
+
+
+def test_nodes_of_a_huge_job_whose_ranks_say_nothing_are_named(capsys, tmp_path):
+    slurm = {"SLURM_PROCID": "4", "SLURM_LOCALID": "0", "SLURMD_NODENAME": "w5"}
+    assert hello.main(["say", "--folder", str(tmp_path)], slurm) == 0
+    capsys.readouterr()
+    record = judged(capsys, hello, tmp_path, "--ranks-per-node", "1")
+    assert record["faults"] == [f"{OTHERS}: 0 ranks, not 1"]
+
+
+def test_nodes_of_a_huge_job_that_do_not_report_are_excluded(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURMD_NODENAME", "w5")
+    assert health.main(["report", "--folder", str(tmp_path)]) == 0
+    record = judged(capsys, health, tmp_path, "--free-disk-gib", "0")
+    assert (record["exclude"], len(record["faults"])) == (OTHERS, 99_999)
 
 
 def test_order_of_a_huge_job_is_explained(capsys, tmp_path):
