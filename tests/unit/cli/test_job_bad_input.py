@@ -123,7 +123,7 @@ NO_FOLDER = "there is no such folder\n"
         ),
         (
             ["lint", NONE],
-            3,
+            2,
             f"read script {NONE}: {NO_FILE}\nhint: give the paths of sbatch scripts\n",
         ),
         (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
