@@ -14,7 +14,7 @@ from sunk.toolkit.runs import Run
 from sunk_jobs.triage import LEDGER, Attempt, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
-_RECORDED = re.compile(r"(?:map|fabric)\.(\d+)(?:\..*)?")
+_RECORDED = re.compile(r"(?:map|fabric|versions)\.(\d+)(?:\..*)?")
 _FAILED = 1
 
 
