@@ -225,7 +225,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sharp", action="store_true", help="reductions in the switches")
     parser.add_argument("--nodes", default="", help="with --compare: who should have evidence")
     parser.add_argument("--warn", action="store_true", help="with --compare: never refuse")
-    parser.add_argument("--compare", type=Path, nargs="+", metavar="FILE", help="evidence of nodes")
+    parser.add_argument("--compare", nargs="+", metavar="FILE", help="evidence of nodes; a pattern")
     return parser.parse_args(arguments)
 
 
@@ -274,7 +274,7 @@ def _compare(options: argparse.Namespace) -> int:
         return USAGE
     found: list[Evidence] = []
     grave = False
-    for file in options.compare:
+    for file in (one for pattern in options.compare for one in _matching(pattern)):
         try:
             found.append(read_evidence(file))
         except NotEvidence as exc:
@@ -284,6 +284,12 @@ def _compare(options: argparse.Namespace) -> int:
         _say(f"nodes differ: {one.words}" + ("" if one.grave else " (a job can start so)"))
         grave = grave or one.grave
     return REFUSED if grave and not options.warn else 0
+
+
+def _matching(pattern: str) -> list[Path]:
+    """Return the files of a pattern: a command line has no room for those of all nodes."""
+    whole = Path(pattern)
+    return sorted(whole.parent.glob(whole.name)) or [whole]
 
 
 def _say(line: str) -> None:

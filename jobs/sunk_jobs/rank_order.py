@@ -34,10 +34,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sunk_jobs.placement.hostlist import HostlistError, expand
+from sunk_jobs.placement.hostlist import HostlistError, expand, fold
 from sunk_jobs.placement.ordering import groups_of
 from sunk_jobs.placement.rank_map import RankMap, RankMapError, dump_map, load_map, plan_map
-from sunk_jobs.placement.slurm_topology import NAMES_MAX, TopologyTextError, read
+from sunk_jobs.placement.slurm_topology import TopologyTextError, read
 
 AS_PLANNED = 0
 USAGE = 2
@@ -291,7 +291,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _plan(options: argparse.Namespace) -> int:
     hostlist = options.nodes or os.environ.get("SLURM_JOB_NODELIST", "")
-    nodes = expand(hostlist, limit=NAMES_MAX)
+    nodes = expand(hostlist)
     if not nodes:
         sys.stderr.write("rank_order: no nodes: give --nodes, or run it inside a job\n")
         return USAGE
@@ -311,7 +311,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _unplaced(ranks: RankMap) -> str:
     if len(ranks.unknown) == len(ranks.nodes):
         return "Slurm knows no switches or blocks of these nodes: ranks go by the nodes' names"
-    return f"not in the topology, so ranked last: {' '.join(ranks.unknown)}"
+    return f"not in the topology, so ranked last: {fold(ranks.unknown)}"
 
 
 def _node_rank(planned: RankMap) -> int:

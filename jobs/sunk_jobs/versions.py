@@ -1,8 +1,10 @@
 """Which versions a job meets on a node: Slurm, Python, torch, NCCL, CUDA, driver, MPI, image.
 
-``python3 -m sunk_jobs.versions`` prints one line of JSON, on each node before the main step. It
+``python3 -m sunk_jobs.versions`` prints one line of JSON, on a node before the main step. It
 reads what packages and files say of themselves and imports none of them, so it is quick. What
-cannot be seen from here is ``unknown``; only what is known not to be there is ``absent``.
+cannot be seen from here is ``unknown``; only what is known not to be there is ``absent``. Of a job
+in containers a node says so with ``--image``, and what the image has is said by one process in it,
+with ``--inside``.
 Standard library only; changes nothing. Exit codes: 0 said; 2 usage.
 """
 
@@ -28,7 +30,7 @@ UNKNOWN = "unknown"
 ABSENT = "absent"
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
 MODULES_FILE = Path("/proc/modules")
-_OF_THE_IMAGE = ("cuda", "mpi", "nccl", "python", "torch")
+OF_THE_IMAGE = ("cuda", "mpi", "nccl", "python", "torch")
 _SECONDS = 30
 _NUMBER = r"(\d+(?:\.\w+)+)"
 _SLURM = re.compile(rf"^slurm(?:-\S+)? {_NUMBER}", re.MULTILINE)
@@ -68,18 +70,26 @@ def versions(sources: Sources, *, is_contained: bool) -> dict[str, str]:
         sources: what was read on the node.
         is_contained: the job runs in an image, and what it has cannot be seen from the node.
     """
-    packages = sources.packages
     found = {
-        "cuda": _cuda(packages, sources.torch_file),
         "driver": _driver(sources.driver, sources.modules),
         "kernel": platform.release(),
+        "slurm": _first(_SLURM, sources.srun),
+    }
+    if is_contained:
+        return found | dict.fromkeys(OF_THE_IMAGE, UNKNOWN)
+    return found | image_versions(sources)
+
+
+def image_versions(sources: Sources) -> dict[str, str]:
+    """Return the versions of what an image has, seen from inside it."""
+    packages = sources.packages
+    return {
+        "cuda": _cuda(packages, sources.torch_file),
         "mpi": _mpi(sources.mpirun),
         "nccl": _package(packages, "nvidia-nccl-", UNKNOWN),
         "python": platform.python_version(),
-        "slurm": _first(_SLURM, sources.srun),
         "torch": packages.get("torch", ABSENT),
     }
-    return found | (dict.fromkeys(_OF_THE_IMAGE, UNKNOWN) if is_contained else {})
 
 
 def image_of(reference: str, file: os.stat_result | None) -> dict[str, Any]:
@@ -186,16 +196,23 @@ def _stat(reference: str) -> os.stat_result | None:
 
 
 def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Print what this node has."""
+    """Print what this node, or this container, has."""
     reader = argparse.ArgumentParser(prog="sunk_jobs.versions", description=__doc__)
     reader.add_argument("--image", default="", help="of the containers that the job runs in")
+    reader.add_argument("--inside", action="store_true", help="in a container of the job")
     options = reader.parse_args(words)
+    if options.inside:
+        return _print({"schema": SCHEMA, **image_versions(gather())})
     said = {
         "schema": SCHEMA,
         "node": node_name(environment, platform.node()),
         "image": image_of(options.image, _stat(options.image)),
         **versions(gather(), is_contained=bool(options.image)),
     }
+    return _print(said)
+
+
+def _print(said: Mapping[str, Any]) -> int:
     sys.stdout.write(json.dumps(said, sort_keys=True) + "\n")
     return 0
 

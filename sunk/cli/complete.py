@@ -85,11 +85,15 @@ def _submitted(root: Path) -> Iterator[tuple[str, str]]:
     records = sorted(root.glob("*/record.json"), key=lambda one: one.stat().st_mtime, reverse=True)
     for file in records:
         try:
-            number = json.loads(file.read_text())["job_id"]
+            number = json.loads(file.read_text())["job_id"] or _own_word(file.parent)
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if number is not None:
-            yield str(number), file.parent.name
+        yield str(number), file.parent.name
+
+
+def _own_word(run: Path) -> int:
+    """Return the number that a job wrote itself: a person submitted it, and no record has it."""
+    return int((run / "record" / "job_id").read_text())
 
 
 def _layout(context: typer.Context) -> Layout:

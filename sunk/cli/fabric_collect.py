@@ -195,6 +195,8 @@ def collect(
     """
     if archive is not None and archive.exists():
         raise InputError(f"write {archive}: it exists", hint="name one that does not")
+    if archive is not None and not archive.absolute().parent.is_dir():
+        raise InputError(f"write {archive}: its folder is not there", hint="make it first")
     request = service.Request(
         folder=folder,
         hosts=_hosts(hosts or (), hosts_file),
@@ -252,7 +254,9 @@ def _hosts(words: list[str] | tuple[str, ...], file: Path | None) -> tuple[str, 
         return named
     try:
         text = file.read_text()
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise InputError(f"read {file}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
         raise InputError(f"read {file}: {exc}") from exc
     return tuple(dict.fromkeys((*named, *planning.hosts_in(text))))
 

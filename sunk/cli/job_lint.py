@@ -95,9 +95,9 @@ def lint(
 
     Touches: nothing; with `--fix` the scripts, with `--write-baseline` the baseline.
 
-    Exit codes: 0 nothing as bad as `--fail-on`; 1 something is; 2 usage, or facts or baseline are
-    wrong; 3 a script cannot be read or written; 4 Slurm does not answer; 5 nothing bad was found,
-    and part of a script was not understood.
+    Exit codes: 0 nothing as bad as `--fail-on`; 1 something is; 2 usage, or a script, facts or the
+    baseline cannot be read; 3 a file cannot be written; 4 Slurm does not answer; 5 nothing bad was
+    found, and part of a script was not understood.
 
     For example:
 

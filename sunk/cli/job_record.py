@@ -36,8 +36,8 @@ def record(run: RunArgument, run_dir: RunsOption = None, output: OutputOption = 
     Template and parameters, digest of the script, version of sunk, and what it was submitted from:
     git commit and a digest of changes beside it, Python, and the variables that change jobs, with
     secrets masked. Once it ran, `realised` has what its last attempt met, node by node in the order
-    of ranks: versions of what it ran with, topology, ranks, and evidence of the fabric. What a node
-    could not see is `unknown`. Changes nothing.
+    of ranks: versions of what it ran with (in containers those of the image), topology, ranks, and
+    evidence of the fabric. What could not be seen is `unknown`. Changes nothing.
 
     Exit codes: 0 printed; 2 no such run, or it has no record.
 

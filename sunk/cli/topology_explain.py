@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sunk.model import hostlist
     from sunk.plan import expected, rank_order, slowdown
     from sunk.render import topology as files
+    from sunk_jobs.placement import hostlist as folding
     from sunk_jobs.placement import rank_map
 else:
     hostlist = Later("sunk.model.hostlist")
@@ -22,6 +23,7 @@ else:
     rank_order = Later("sunk.plan.rank_order")
     slowdown = Later("sunk.plan.slowdown")
     files = Later("sunk.render.topology")
+    folding = Later("sunk_jobs.placement.hostlist")
     rank_map = Later("sunk_jobs.placement.rank_map")
 
 
@@ -128,13 +130,13 @@ def _print(report: Any, factors: dict[str, float]) -> None:
         for one in report.crossings
     ]
     show(rows, Form.TABLE)
-    say("\norder: " + ",".join(report.ranks.order()))
+    say(f"\norder: {folding.fold_in_order(report.ranks.order())}")
     said = ", ".join(f"{name} {factor:.2f}" for name, factor in factors.items())
     say(f"factor on the network's time: {said}")
     if report.ranks.outside:
-        say(f"in no whole segment: {','.join(report.ranks.outside)}")
+        say(f"in no whole segment: {folding.fold(report.ranks.outside)}")
     if report.ranks.unknown:
-        say(f"not in the topology, so ranked last: {','.join(report.ranks.unknown)}")
+        say(f"not in the topology, so ranked last: {folding.fold(report.ranks.unknown)}")
 
 
 def _exits(exits: Any) -> str:

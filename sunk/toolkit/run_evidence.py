@@ -87,6 +87,10 @@ def _climb(group: Group, path: str, above: dict[str, str]) -> None:
 def _versions(run: Path, attempt: int, order: Sequence[str]) -> dict[str, Any]:
     """Return each version once where all nodes have the same, else by the place of each node."""
     said = _said(run, "versions", attempt, versions.SCHEMA)
+    inside = _in_the_image(run / "record" / f"image.{attempt}.json")
+    said = {node: raw | (inside if _is_contained(raw) else {}) for node, raw in said.items()}
+    # A job whose nodes need not be alike has no order of them.
+    order = order or sorted(said, key=natural)
     places = {str(at): said[node] for at, node in enumerate(order) if node in said}
     found: dict[str, Any] = {}
     for name in sorted({name for raw in places.values() for name in raw} - _OF_THE_HOST):
@@ -94,6 +98,22 @@ def _versions(run: Path, attempt: int, order: Sequence[str]) -> dict[str, Any]:
         values = list(each.values())
         found[name] = values[0] if all(one == values[0] for one in values) else each
     return found
+
+
+def _is_contained(raw: Mapping[str, Any]) -> bool:
+    image = raw.get("image")
+    return isinstance(image, dict) and image.get("reference") != versions.ABSENT
+
+
+def _in_the_image(file: Path) -> dict[str, Any]:
+    """Return the versions that a process in a container said; empty where none did."""
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(raw, dict) or raw.get("schema") != versions.SCHEMA:
+        return {}
+    return {name: raw[name] for name in versions.OF_THE_IMAGE if name in raw}
 
 
 def _said(run: Path, what: str, attempt: int, schema: str) -> dict[str, dict[str, Any]]:

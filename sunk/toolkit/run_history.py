@@ -15,7 +15,7 @@ from sunk.toolkit.script import SCRIPT_FILE
 from sunk_jobs.triage import COMPLETE, LEDGER, Attempt, committed_step, judge, read_ledger
 
 _NUMBERED = re.compile(r"(?:heartbeat\.\d+|\d+)\.(\d+)\.(?:jsonl|log)")
-_RECORDED = re.compile(r"(?:map|fabric)\.(\d+)(?:\..*)?")
+_RECORDED = re.compile(r"(?:map|fabric|versions)\.(\d+)(?:\..*)?")
 _FAILED = 1
 
 

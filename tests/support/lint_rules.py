@@ -57,9 +57,8 @@ def examples_of(rule: str) -> Examples:
     return Examples(rule=RULES[rule], document=yaml.safe_load(text))
 
 
-@cache
 def said() -> dict[str, Any]:
-    """Return what the real sbatch did, by rule."""
+    """Return what the real sbatch did, by rule; the file may be rewritten between two calls."""
     found: dict[str, Any] = json.loads(SAID.read_text())["rules"]
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sunk_jobs.networks.fabric_choice import EFA, INFINIBAND, ROCE, SLINGSHOT, TCP, Rail
+from sunk_jobs.nodes.peers import compare
 
 SCHEMA = "sunk.dev/fabric_env/v1"
 KINDS = (INFINIBAND, ROCE, EFA, SLINGSHOT, TCP)
@@ -203,17 +204,13 @@ def differences(found: Sequence[Evidence], wanted: Sequence[str] = ()) -> tuple[
 
 
 def _exceptions(compared: Compared, found: Sequence[Evidence]) -> Iterator[Difference]:
-    groups: dict[str, list[str]] = {}
-    for one in sorted(found, key=lambda each: each.node):
-        groups.setdefault(compared.take(one), []).append(one.node)
-    if len(groups) < 2:
+    values = {one.node: compared.take(one) for one in sorted(found, key=lambda one: one.node)}
+    if (between := compare(values)) is None:
         return
-    usual = max(groups, key=lambda value: (len(groups[value]), value))
-    for value, names in sorted(groups.items()):
-        if value != usual:
-            words = f"{_few(names)}: {compared.name} {value}, elsewhere {usual}"
-            known = _NOT_KNOWN not in {value, usual}
-            yield Difference(words, grave=compared.grave and known)
+    for odd in between.odd:
+        words = f"{_few(odd.nodes)}: {compared.name} {odd.value}, elsewhere {between.usual}"
+        known = _NOT_KNOWN not in {odd.value, between.usual}
+        yield Difference(words, grave=compared.grave and known)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""Expanding hostlists, Slurm's folded node names: ``gpu-[01-03,7]``, ``r[1-2]n[01-10]``.
+"""Hostlists, Slurm's folded node names, expanded and folded: ``gpu-[01-03,7]``, ``r[1-2]n[01-10]``.
 
-Follows ``scontrol show hostnames``: the order of the text is kept, and so are repeated names.
-Stricter than Slurm in one way: empty parts, blanks and single brackets are errors. Standard
+Expanding follows ``scontrol show hostnames``: the order of the text is kept, and so are repeated
+names. Stricter than Slurm in one way: empty parts, blanks and single brackets are errors. Standard
 library only, because a job may have to do it where Slurm's commands are missing.
 """
 
@@ -10,14 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-EXPANSION_LIMIT = 65536
-"""Names that one text may stand for; Slurm's own limit (MAX_RANGE) is of this size."""
+EXPANSION_LIMIT = 1_000_000
+"""Names that one text may stand for: above every cluster, and a typing error fills no memory."""
 
 LITERAL = re.compile(r"[A-Za-z0-9._-]+")
 """What stands outside of brackets."""
 _RANGE = re.compile(r"(?P<low>[0-9]{1,18})(?:-(?P<high>[0-9]{1,18}))?")
+_NUMBERED = re.compile(r"(?P<before>.*?)(?P<digits>[0-9]{1,18})(?P<after>[^0-9]*)")
 _MESSAGE_LIMIT = 256
 
 _Range = tuple[int, int, int]
@@ -47,6 +48,63 @@ def expand(text: str, *, limit: int = EXPANSION_LIMIT) -> tuple[str, ...]:
             f"expand hostlist {_clip(text)!r}: stands for {count} names, the limit is {limit}"
         )
     return tuple(name for word in words for name in _names(word))
+
+
+def checked(name: str) -> str:
+    """Return a node's name.
+
+    Raises:
+        HostlistError: it holds a character that no node name has.
+    """
+    if LITERAL.fullmatch(name) is None:
+        raise HostlistError(f"read names: {_clip(name)!r} is not a node name")
+    return name
+
+
+def fold(names: Iterable[str]) -> str:
+    """Return a sorted hostlist of a set of names, with ranges in the last number of each name.
+
+    Raises:
+        HostlistError: a name holds a character that no node name has.
+    """
+    return fold_in_order(sorted(set(names), key=_by_number))
+
+
+def fold_in_order(names: Iterable[str]) -> str:
+    """Return a hostlist of names that keeps their order, and names that stand there twice.
+
+    Raises:
+        HostlistError: a name holds a character that no node name has.
+    """
+    words: list[tuple[tuple[str, str], list[tuple[str, str]]]] = []
+    for name in names:
+        before, digits, after = _parts(checked(name))
+        goes_on = digits and words and words[-1][0] == (before, after) and words[-1][1][0][0]
+        if not goes_on:
+            words.append(((before, after), []))
+        runs = words[-1][1]
+        # The first number of a range says to how many digits all of it is padded.
+        if runs and f"{int(runs[-1][1]) + 1:0{len(runs[-1][0])}d}" == digits:
+            runs[-1] = (runs[-1][0], digits)
+        else:
+            runs.append((digits, digits))
+    return ",".join(f"{before}{_bracket(runs)}{after}" for (before, after), runs in words)
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    match = _NUMBERED.fullmatch(name)
+    return (match["before"], match["digits"], match["after"]) if match else (name, "", "")
+
+
+def _by_number(name: str) -> tuple[str, str, int, str]:
+    before, digits, after = _parts(name)
+    return before, after, len(digits), digits
+
+
+def _bracket(runs: list[tuple[str, str]]) -> str:
+    if len(runs) == 1 and runs[0][0] == runs[0][1]:
+        return runs[0][0]
+    return f"[{','.join(low if low == high else f'{low}-{high}' for low, high in runs)}]"
 
 
 def _words(text: str) -> Iterator[list[str | list[_Range]]]:

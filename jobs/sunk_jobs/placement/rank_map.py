@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,8 +163,8 @@ def load_map(text: str) -> RankMap:
         if one.first_rank != expected:
             raise RankMapError(f"node {one.node} begins with {one.first_rank}, not {expected}")
         expected += one.ranks
-    names = [one.node for one in nodes]
-    if len(set(names)) != len(names):
+    names = {one.node for one in nodes}
+    if len(names) != len(nodes):
         raise RankMapError("a node stands there twice")
     return RankMap(nodes, _names(raw, "unknown", names), _names(raw, "outside", names))
 
@@ -187,8 +187,8 @@ def _node(at: int, item: object) -> NodeRanks:
     return NodeRanks(node, first, ranks)
 
 
-def _names(raw: Mapping[str, Any], key: str, known: Sequence[str]) -> tuple[str, ...]:
+def _names(raw: Mapping[str, Any], key: str, known: Set[str]) -> tuple[str, ...]:
     names = _list(raw, key)
-    if wrong := [name for name in names if name not in known]:
+    if wrong := [name for name in names if not isinstance(name, str) or name not in known]:
         raise RankMapError(f"{key}: {wrong[0]!r} is none of the nodes")
     return tuple(names)

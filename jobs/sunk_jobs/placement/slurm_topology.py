@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from sunk_jobs.placement.hostlist import HostlistError, expand
 
-NAMES_MAX = 1_000_000
-"""Most names in one line, so that a damaged text cannot fill the memory."""
 LEVELS_MAX = 16
 """Most levels of switches; networks have two to five."""
 _EMPTY = ("", "(null)")
@@ -144,7 +142,7 @@ def _names(number: int, text: str) -> tuple[str, ...]:
     if text in _EMPTY:
         return ()
     try:
-        return expand(text, limit=NAMES_MAX)
+        return expand(text)
     except HostlistError as exc:
         raise TopologyTextError(f"line {number}: {exc}") from exc
 

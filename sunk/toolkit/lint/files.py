@@ -31,7 +31,7 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a script; of standard input for `STDIN`.
 
     Raises:
-        ConfigError: it cannot be read, or is larger than Slurm takes.
+        InputError: it cannot be read, or is larger than Slurm takes.
     """
     try:
         if path == STDIN:
@@ -40,11 +40,11 @@ def read_file(path: Path) -> bytes:
             with path.open("rb") as source:
                 data = source.read(LARGEST_BYTES + 1)
     except OSError as exc:
-        raise ConfigError(
+        raise InputError(
             f"read script {path}: {exc.strerror}", hint="give the paths of sbatch scripts"
         ) from exc
     if len(data) > LARGEST_BYTES:
-        raise ConfigError(
+        raise InputError(
             f"read script {path}: larger than {LARGEST_BYTES} bytes, which Slurm refuses",
             hint="give the paths of sbatch scripts",
         )
@@ -60,7 +60,7 @@ def lint_file(path: Path, facts: ClusterFacts, *, live: bool) -> tuple[bytes, tu
         live: this machine sees the cluster's file systems, so folders are looked up.
 
     Raises:
-        ConfigError: the script cannot be read.
+        InputError: the script cannot be read.
     """
     data = read_file(path)
     script = read_script(data)

@@ -13,7 +13,7 @@ import pytest
 
 from sunk.cli import complete
 from sunk.toolkit.catalogue import TEMPLATES
-from sunk.toolkit.runs import RECORD_FILE, RUNS_FOLDER
+from sunk.toolkit.runs import JOB_ID_FILE, RECORD_FILE, RUNS_FOLDER
 
 SUNK = Path(sys.executable).parent / "sunk"
 SLOW = ("ClusterShell", "cryptography", "httpx", "jinja2", "kubernetes", "msgspec", "paramiko")
@@ -115,6 +115,18 @@ def test_jobs_are_those_with_a_run_folder_newest_first(tmp_path):
         file.write_text(record)
         os.utime(file, (1000 - age, 1000 - age))
     assert offered("sunk job follow ", tmp_path) == ["17", "9"]
+
+
+def test_prepared_run_is_offered_once_its_job_has_said_its_number(tmp_path):
+    root = tmp_path / RUNS_FOLDER
+    for age, (name, word) in enumerate([("a", "41\n"), ("b", None), ("c", "torn"), ("d", "7\n")]):
+        file = root / name / RECORD_FILE
+        (file.parent / "record").mkdir(parents=True)
+        file.write_text('{"job_id": null}')
+        if word is not None:
+            (root / name / JOB_ID_FILE).write_text(word)
+        os.utime(file, (1000 - age, 1000 - age))
+    assert offered("sunk job follow ", tmp_path) == ["41", "7"]
 
 
 def test_templates_on_disk_are_the_catalogue():

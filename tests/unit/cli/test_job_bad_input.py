@@ -123,7 +123,7 @@ NO_FOLDER = "there is no such folder\n"
         ),
         (
             ["lint", NONE],
-            3,
+            2,
             f"read script {NONE}: {NO_FILE}\nhint: give the paths of sbatch scripts\n",
         ),
         (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
@@ -252,9 +252,47 @@ def test_script_that_names_100000_nodes_is_linted_at_once(capsys, tmp_path):
     assert time.monotonic() - start < HUGE_SECONDS
 
 
-@pytest.mark.parametrize(("program", "words"), [(hello, ("--ranks-per-node", "1")), (health, ())])
-def test_job_of_100000_nodes_is_told_the_limit_by_its_programs(capsys, tmp_path, program, words):
-    code = program.main(["judge", "--folder", str(tmp_path), "--nodes", HUGE, *words])
-    name = program.__name__.rpartition(".")[2]
-    said = f"expand hostlist '{HUGE}': stands for 100000 names, the limit is 65536"
-    assert (code, capsys.readouterr().err) == (2, f"{name}: {said}\n")
+OTHERS = "w[1-4,6-100000]"
+
+
+def judged(capsys: pytest.CaptureFixture[str], program: Any, folder: Path, *words: str) -> Any:
+    """Return the record of a job program on a job of 100,000 nodes of which one spoke."""
+    start = time.monotonic()
+    code = program.main(["judge", "--folder", str(folder), "--nodes", HUGE, *words])
+    assert time.monotonic() - start < HUGE_SECONDS
+    found = capsys.readouterr()
+    assert (code, found.err) == (1, "")
+    return json.loads(found.out)
+
+
+def test_nodes_of_a_huge_job_whose_ranks_say_nothing_are_named(capsys, tmp_path):
+    slurm = {"SLURM_PROCID": "4", "SLURM_LOCALID": "0", "SLURMD_NODENAME": "w5"}
+    assert hello.main(["say", "--folder", str(tmp_path)], slurm) == 0
+    capsys.readouterr()
+    record = judged(capsys, hello, tmp_path, "--ranks-per-node", "1")
+    assert record["faults"] == [f"{OTHERS}: 0 ranks, not 1"]
+
+
+def test_nodes_of_a_huge_job_that_do_not_report_are_excluded(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURMD_NODENAME", "w5")
+    assert health.main(["report", "--folder", str(tmp_path)]) == 0
+    record = judged(capsys, health, tmp_path, "--free-disk-gib", "0")
+    assert (record["exclude"], len(record["faults"])) == (OTHERS, 99_999)
+
+
+def test_order_of_a_huge_job_is_explained(capsys, tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text(
+        "apiVersion: sunk.dev/v1alpha1\nkind: Topology\nmetadata: {name: huge}\nspec:\n"
+        "  nodes: [{name: 'w[1-99999]', slurmName: 'w[1-99999]'}]\n"
+        "  switches: [{name: s, tier: 0}]\n  links: [{lower: 'w[1-99999]', upper: s}]\n"
+    )
+    start = time.monotonic()
+    code = app.run(["topology", "explain", str(file), "--nodes", HUGE])
+    assert time.monotonic() - start < 4 * HUGE_SECONDS
+    said = capsys.readouterr().err.splitlines()
+    assert (code, said[1], said[3]) == (
+        exits.OK,
+        f"order: {HUGE}",
+        "not in the topology, so ranked last: w100000",
+    )

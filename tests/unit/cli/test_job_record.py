@@ -204,6 +204,46 @@ def test_a_node_that_says_nothing_of_a_version_has_an_unknown_one(tmp_path, caps
     assert found["versions"]["nccl"] == {"0": "2.30.7", "1": "unknown"}
 
 
+CONTAINED = {
+    "image": {"reference": "a@b", "digest": "unknown"},
+    **dict.fromkeys(("cuda", "mpi", "nccl", "python", "torch"), "unknown"),
+}
+INSIDE = {"cuda": "13.2", "mpi": "unknown", "nccl": "2.9", "python": "3.13.1", "torch": "2.15.0"}
+
+
+def test_what_a_process_in_the_container_said_is_that_of_every_node(tmp_path, capsys):
+    nodes = ["w-1", "w-2"]
+    folder = met(run(tmp_path), nodes)
+    for node in nodes:
+        with_versions(folder, node, **CONTAINED)
+    inside = Path(folder, "record", "image.0.json")
+    for text, wanted in (
+        (json.dumps({"schema": "sunk.dev/versions/v1", **INSIDE}), INSIDE),
+        ("", dict.fromkeys(INSIDE, "unknown")),
+        (json.dumps({"schema": "other", **INSIDE}), dict.fromkeys(INSIDE, "unknown")),
+    ):
+        inside.write_text(text)
+        found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+        assert {name: found["versions"][name] for name in INSIDE} == wanted
+        assert found["versions"]["slurm"] == VERSIONS["slurm"]
+
+
+def test_nodes_own_versions_stand_where_there_is_no_container(tmp_path, capsys):
+    folder = with_versions(met(run(tmp_path), ["w-1"]), "w-1")
+    inside = json.dumps({"schema": "sunk.dev/versions/v1", **INSIDE})
+    Path(folder, "record", "image.0.json").write_text(inside)
+    found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+    assert found["versions"] == VERSIONS
+
+
+def test_versions_of_a_job_without_a_network_step_are_in_its_record(tmp_path, capsys):
+    folder = run(tmp_path)
+    Path(folder, "record").mkdir(exist_ok=True)
+    with_versions(folder, "w-1")
+    found = json.loads(said(capsys, "record", folder, "--output", "json")[1])["realised"]
+    assert found == {"attempt": 0, "versions": VERSIONS}
+
+
 def test_versions_are_named_before_what_follows_from_them(tmp_path, capsys):
     others = {name: f"{value}.9" for name, value in VERSIONS.items() if name != "image"}
     image = {"reference": "a@b", "digest": "unknown"}

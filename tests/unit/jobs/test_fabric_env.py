@@ -300,3 +300,12 @@ def _commands(text: str) -> list[list[str]]:
             found.append([])
         found[-1].append(word)
     return found
+
+
+def test_nodes_without_evidence_are_named_in_a_job_of_a_hundred_thousand(tmp_path, capsys):
+    assert fabric_env.main(["--evidence", str(tmp_path / "1.json")]) == 0
+    capsys.readouterr()
+    words = ["--compare", str(tmp_path / "*.json"), "--nodes", "w[1-100000]"]
+    assert fabric_env.main(words) == fabric_env.REFUSED
+    said = "fabric_env: nodes differ: w1, w10, w100 and 99997 more: no evidence\n"
+    assert capsys.readouterr().err == said

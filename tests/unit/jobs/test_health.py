@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
 from sunk_jobs import health
 from sunk_jobs.health import Limits, Report, judge
+from sunk_jobs.nodes import verdict
 
 LIMITS = Limits(gpus=8, clock_skew_s=1.0, free_disk_gib=10)
 WELL = Report(
@@ -40,6 +42,7 @@ def test_nodes_that_are_alike_and_have_what_was_asked_for_are_well():
         ({"gpu_faults": ("x",)}, "GPU: x"),
         ({"gpus": 7}, "7 GPUs, not 8"),
         ({"cpus": 4}, "4 CPUs, not 96"),
+        ({"cpu_quota": 12.5}, "a quota of 12.5 CPUs, where Slurm gave 96"),
         ({"clock_skew_s": -1.5}, "clock off by -1.500 s, more than 1 s"),
         ({"free_disk_gib": 3}, "3 GiB free in /tmp, not 10"),
         ({"mtu": {"eth0": 1500}}, 'mtu {"eth0": 1500}, where most nodes have {"eth0": 9000}'),
@@ -69,10 +72,18 @@ def test_without_a_majority_nobody_is_blamed():
     assert judge(two, ("w-0", "w-1"), LIMITS)["verdict"] == "well"
 
 
+def test_a_hundred_thousand_reports_are_judged_in_seconds():
+    reports = [replace(WELL, node=f"w{at}") for at in range(100_000)]
+    start = time.monotonic()
+    record = judge(reports, [one.node for one in reports], LIMITS)
+    assert time.monotonic() - start < 20
+    assert (record["verdict"], record["nodes"]) == ("well", 100_000)
+
+
 def test_programs_report_and_judge_through_a_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SLURMD_NODENAME", "w-7")
     folder = str(tmp_path / "health")
-    assert health.main(["judge", "--folder", folder, "--nodes", "w-7"]) == health.UNKNOWN
+    assert health.main(["judge", "--folder", folder, "--nodes", "w-7"]) == verdict.UNKNOWN
     assert health.main(["report", "--folder", folder]) == 0
     (tmp_path / "health" / "torn.json").write_text("{")
     words = ["judge", "--folder", folder, "--free-disk-gib", "0", "--nodes"]
@@ -80,4 +91,4 @@ def test_programs_report_and_judge_through_a_folder(tmp_path, capsys, monkeypatc
     assert health.main([*words, "w-[7-8]"]) == 1
     *_, record = capsys.readouterr().out.splitlines()
     assert json.loads(record)["exclude"] == "w-8"
-    assert health.main([*words, "w-["]) == health.USAGE
+    assert health.main([*words, "w-["]) == verdict.USAGE

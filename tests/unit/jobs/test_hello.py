@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -20,6 +21,8 @@ ONE = Greeting(
     driver="580.1",
     cpus=4,
     cpus_asked=4,
+    cpus_given=4,
+    cpu_quota=-1,
     gpus=("GPU-a", "GPU-b"),
     mtu={"eth0": 1500, "net1": 9000},
     rdma={"mlx5_0/1": "ACTIVE 400"},
@@ -46,6 +49,7 @@ def test_nodes_that_are_alike_do_not_differ_and_nothing_is_wrong():
         "nodes": 3,
         "faults": [],
         "differences": [],
+        "unbound": "",
     }
 
 
@@ -56,6 +60,7 @@ def test_nodes_that_are_alike_do_not_differ_and_nothing_is_wrong():
         ({"driver": "590.1"}, "driver: w-3 590.1, elsewhere 580.1"),
         ({"driver": "absent"}, "driver: w-3 absent, elsewhere 580.1"),
         ({"cpus": 8}, "cpus: w-3 8, elsewhere 4"),
+        ({"cpu_quota": 8.0}, "cpu quota: w-3 8.0, elsewhere -1"),
         ({"gpus": ("GPU-e",)}, "gpus: w-3 1, elsewhere 2"),
         ({"rdma": {}}, "rdma port mlx5_0/1: w-3 none, elsewhere ACTIVE 400"),
         ({"limits": {"memlock_bytes": 65536}}, "limit of memlock_bytes: w-3 65536, elsewhere -1"),
@@ -78,8 +83,12 @@ def test_what_a_node_could_not_find_out_is_no_difference(changes):
     [
         ([ONE, on(1)], ["w-3: 0 ranks, not 1"]),
         ([ONE, on(1), on(2, node="w-2")], ["w-2: 2 ranks, not 1", "w-3: 0 ranks, not 1"]),
-        ([ONE, on(1), on(2, cpus=2)], ["w-3: rank 2 has 2 CPUs, not 4"]),
-        ([ONE, on(1), on(2, clock_skew_s=-1.25)], ["w-3: clock off by -1.250 s"]),
+        ([ONE, on(1), on(2, cpus=2)], ["w-3: rank 2: 2 CPUs, not 4"]),
+        (
+            [ONE, on(1), on(2, cpus_given=4, cpu_quota=1.5)],
+            ["w-3: rank 2: a quota of 1.5 CPUs, where Slurm gave 4"],
+        ),
+        ([ONE, on(1), on(2, clock_skew_s=-1.25)], ["w-3: clock off by -1.250 s, more than 1 s"]),
         ([ONE, on(1), on(2, mtu={"eth0": 1500})], ["mtu of net1: w-3 none, elsewhere 9000"]),
         (
             [ONE, on(1), on(2, mtu={"eth0": 1500, "net1": 1500})],
@@ -90,6 +99,26 @@ def test_what_a_node_could_not_find_out_is_no_difference(changes):
 def test_what_would_stop_a_larger_job_is_wrong(said, wrong):
     assert faults(said, NODES, 1) == wrong
     assert judge(said, NODES, 1)["verdict"] == "wrong"
+
+
+def test_nodes_where_nothing_keeps_ranks_on_what_slurm_gave_are_named_and_not_wrong():
+    said = [ONE, *(on(at, cpus=96, cpus_given=4) for at in (1, 2))]
+    record = judge(said, NODES, 1)
+    assert (record["verdict"], record["unbound"]) == ("well", "w-[2-3]")
+    assert judge([on(0, cpus=96, cpus_given=None)], ["w-1"], 1)["unbound"] == ""
+
+
+def test_nodes_that_differ_are_a_hostlist_in_the_order_of_their_numbers():
+    said = [on(at) for at in range(9)] + [on(at, kernel="6.2") for at in range(9, 12)]
+    assert differences(said) == ["kernel: w-[10-12] 6.2, elsewhere 6.1"]
+
+
+def test_a_hundred_thousand_ranks_are_judged_in_seconds():
+    said = [on(at, kernel="6.2" if at % 2 else "6.1") for at in range(100_000)]
+    start = time.monotonic()
+    record = judge(said, [one.node for one in said], 1)
+    assert time.monotonic() - start < 20
+    assert (record["verdict"], len(record["differences"])) == ("well", 1)
 
 
 def test_of_two_nodes_the_second_is_the_one_that_differs():
@@ -105,7 +134,12 @@ def test_of_two_nodes_the_second_is_the_one_that_differs():
             "RDMA mlx5_0/1",
         ),
         (
-            {"gpus": None, "mtu": {}, "rdma": {}},
+            {"cpus": 96, "cpu_quota": 8.0},
+            "hi from rank 0 of 3 on pod-1: node w-1, 96 CPUs (Slurm gave 4, quota 8), 2 GPUs, "
+            "network eth0 1500, net1 9000, RDMA mlx5_0/1",
+        ),
+        (
+            {"cpus_given": None, "cpu_quota": None, "gpus": None, "mtu": {}, "rdma": {}},
             "hi from rank 0 of 3 on pod-1: node w-1, 4 CPUs, GPUs unknown, network none",
         ),
     ],
@@ -138,7 +172,7 @@ def test_damaged_words_are_a_missing_rank(tmp_path, capsys):
     assert judged(tmp_path / "a", "--nodes", "w-[1-3]") == 1
     found = capsys.readouterr()
     assert json.loads(found.out)["faults"] == ["w-2: 0 ranks, not 1"]
-    assert "1.json is no word of a rank" in found.err
+    assert found.err == f"hello: read {tmp_path / 'a' / '1.json'}: damaged: KeyError: 'gpus'\n"
 
 
 @pytest.mark.parametrize(("nodes", "code"), [("w-[1-3]", 95), ("w-[1", 2)])

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_job_of_a_hundred_thousand_nodes_is_planned(tmp_path):
     done = run("plan", *words, "--nodes", "w-[0-99999]", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert load_map((tmp_path / "m.json").read_text()).size == 100_000
+
+
+def test_node_finds_itself_among_a_hundred_thousand_that_the_topology_lacks(tmp_path):
+    (tmp_path / "topology").write_text("SwitchName=a Nodes=w-0\n")
+    words = ("--ranks-per-node", "1", "--map", "m.json", "--topology", "topology")
+    done = run("plan", *words, "--nodes", "w-[0-99999]", folder=tmp_path)
+    said = "rank_order: not in the topology, so ranked last: w-[1-99999]\n"
+    assert (done.returncode, done.stderr) == (0, said)
+    start = time.monotonic()
+    done = run("node-rank", "--map", "m.json", folder=tmp_path, SLURMD_NODENAME="w-99999")
+    assert (done.returncode, done.stdout) == (0, "99999\n")
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from dataclasses import replace
 
 import pytest
@@ -117,6 +118,21 @@ def test_file_of_an_image_is_told_by_size_and_time(tmp_path):
         "digest": "unknown",
         "bytes": 4,
         "modified_seconds": 7,
+    }
+
+
+def test_process_in_a_container_says_what_its_image_has_and_nothing_of_the_node(
+    capsys, monkeypatch
+):
+    monkeypatch.setattr(versions, "gather", lambda: WHOLE)
+    assert versions.main(["--inside"], {"SLURMD_NODENAME": "w-1"}) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "schema": "sunk.dev/versions/v1",
+        "cuda": "13.2",
+        "mpi": "Open MPI 5.0.7",
+        "nccl": "2.30.7",
+        "python": platform.python_version(),
+        "torch": "2.15.0",
     }
 
 

@@ -49,8 +49,12 @@ def test_faulty_part_is_named_with_its_position(text, message):
 
 
 def test_huge_hostlist_is_refused_before_it_is_built():
-    with pytest.raises(InputError, match="the limit is 65536"):
+    with pytest.raises(InputError, match="the limit is 1000000"):
         expand("a[0-999999999]b[0-999999999]")
+
+
+def test_a_hundred_thousand_names_expand_and_fold_again():
+    assert fold(expand("w-[1-100000]")) == "w-[1-100000]"
 
 
 @given(st.text(max_size=20))

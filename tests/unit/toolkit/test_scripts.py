@@ -130,9 +130,14 @@ def test_job_without_a_wish_for_places_is_the_same_everywhere(template):
 
 
 def main_step(lines: list[str]) -> list[str]:
-    """Leave out the lines that tell nodes the image, for the record."""
-    kept = [line for line in lines if "versions" not in line and line not in ("-  '", "+")]
-    assert len(lines) - len(kept) in (0, 4)
+    """Leave out the lines that say which image it is and what it has, for the record."""
+    told = ("sunk_jobs.versions", "versions /", "What the image has")
+    kept = [
+        line
+        for line in lines
+        if not any(word in line for word in told) and line not in ("-  '", "+")
+    ]
+    assert len(lines) - len(kept) == 6
     return kept
 
 
@@ -148,6 +153,24 @@ def test_container_stands_before_the_program_of_the_main_step_and_nowhere_else(t
     apptainer = changed_lines(bare, large(template, (TREE, ContainerRuntime.APPTAINER, True)))
     (line,) = main_step(apptainer)
     assert line.split()[:4] == ["+", "apptainer", "exec", "--nv"]
+
+
+@pytest.mark.parametrize("template", sorted(set(NAMES) - {"interactive"}))
+@pytest.mark.parametrize("container", [None, *ContainerRuntime])
+def test_every_job_with_a_run_folder_records_versions_where_its_program_runs(template, container):
+    lines = large(template, (TREE, container, True)).splitlines()
+    said = [line.strip() for line in lines if "sunk_jobs.versions" in line]
+    of_the_node = "".join(said[:1])
+    assert of_the_node.startswith("python3 -m sunk_jobs.versions")
+    assert '>"record/versions.$ATTEMPT.$SLURMD_NODENAME.json"' in of_the_node
+    if template in PLACED and container is not None:
+        (inside,) = said[1:]
+        word = {ContainerRuntime.PYXIS: "--container-image"}.get(container, "apptainer exec")
+        step = next(at for at, line in enumerate(lines) if word in line)
+        assert lines.index(next(line for line in lines if inside in line)) > step
+        assert "if ((SLURM_PROCID == 0))" in inside
+    else:
+        assert said[1:] == []
 
 
 GPU_LINES = re.compile(

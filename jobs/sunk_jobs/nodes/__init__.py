@@ -1,0 +1,1 @@
+"""What nodes say of themselves, and which of them are not as the others."""
