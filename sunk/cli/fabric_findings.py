@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sunk.assess.coverage import counts, coverage
-from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.judge import is_unjudged
 from sunk.assess.verdict import Finding, Verdict
 from sunk.cli.output import Form, say, show
 
@@ -23,11 +23,11 @@ _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
 
 def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
     """Print a table: what is good only on request; and the counts."""
-    unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
+    unjudged = sum(map(is_unjudged, findings))
     shown = [
         one
         for one in findings
-        if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
+        if everything or (one.verdict not in _QUIET and not is_unjudged(one))
     ]
     if shown:
         show(shown, Form.TABLE, ("check", "verdict", "subject", "found", "remedy"))
@@ -36,4 +36,5 @@ def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
     )
     say(f"\n{counted}; answered {coverage(findings)}")
     if unjudged and not everything:
-        say(f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet")
+        words = f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet"
+        say(f"{words}; --all shows why")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.judge import is_unjudged
 from sunk.assess.verdict import Finding, Verdict
 from sunk_fabric import service
 from sunk_fabric.expected import Expected
@@ -55,7 +55,7 @@ def found_in(folder: Path, plan: tuple[IntendedLink, ...] | None) -> list[Findin
     apart = {"evidence.hosts": "no hosts were collected from"}
     expected = Expected(routing_engine="ftree", not_applicable=apart)
     findings = service.check(folder, expected, plan, ASKED)
-    return [one for one in findings if one.found != NOT_IMPLEMENTED]
+    return [one for one in findings if not is_unjudged(one)]
 
 
 def of(verdict: Verdict, findings: list[Finding]) -> set[Red]:

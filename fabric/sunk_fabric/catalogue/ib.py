@@ -289,8 +289,9 @@ CHECKS: tuple[Check, ...] = (
         "fw.switch",
         "One firmware for all switches",
         proves="switches behave alike",
-        reads="ibdiagnet",
-        rule="more than one version is WARN",
+        reads="table NODES_INFO of ibdiagnet2.db_csv",
+        rule="more than one version on switches of one device id is WARN; a switch whose version "
+        "is not told is UNKNOWN",
         remedy="upgrade the minority",
     ),
     _row(

@@ -102,18 +102,24 @@ CHECKS: tuple[Check, ...] = (
         "dtype",
         "Data types are supported",
         proves="the workload's types reduce in the network",
-        reads="plugin",
-        rule="an unsupported one is WARN",
-        remedy="plugin's version",
+        reads="NCCL log",
+        rule="a declared type that no plugin gives to the network, or of which the plugin says "
+        "that the network cannot, is WARN; a newer type without a word of it is UNKNOWN; a run "
+        "without a channel into the network is SKIP",
+        remedy="plugin's version; another type",
+        source="source of NCCL's plugin for SHARP",
         owner=Domain.RUNTIME,
     ),
     _row(
         "mpi",
         "MPI uses it",
         proves="MPI reductions run in the network",
-        reads="osu_allreduce",
-        rule="an error in forced mode is FAIL",
-        remedy="HCOLL settings",
+        reads="what SHARP's library prints in an MPI program with SHARP_COLL_LOG_LEVEL=3, such as "
+        "osu_allreduce with HCOLL_ENABLE_SHARP=3",
+        rule="an error, no tree, or no group of two hosts and more is FAIL",
+        remedy="HCOLL_ENABLE_SHARP, HCOLL_SHARP_NP; then as sharp.hello",
+        source="NVIDIA SHARP documentation",
+        explained_by=("sharp.hello",),
         owner=Domain.RUNTIME,
     ),
     _row(

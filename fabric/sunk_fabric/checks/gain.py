@@ -11,10 +11,9 @@ from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import missing, said, sound
+from sunk_fabric.checks.in_network import OFF, ON
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import collectives, nccl_tests
-
-ON, OFF = "sharp-on", "sharp-off"
 
 
 @dataclass(frozen=True, slots=True)

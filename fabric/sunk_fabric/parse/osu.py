@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sunk_fabric.parse.sharp_lines import sharp_line
 from sunk_fabric.parse.text import Content, Parsed, Reader
 
 
@@ -49,7 +50,7 @@ def parse(content: Content) -> Parsed[Run]:
             figures[int(row[1])] = float(row[2])
         elif row and unit:
             reader.damaged(f"line {reader.number}: sizes do not grow: there are several runs in it")
-        elif line.strip() and not line.startswith("#"):
+        elif line.strip() and not line.startswith("#") and sharp_line(line) is None:
             reader.unknown(line)
     if not test or not unit or not figures:
         reader.damaged("there is no whole benchmark in it: header, unit and figures")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sunk.assess.bundle import Kept, pack
 from sunk.assess.check import Proof
 from sunk.assess.evidence import evidence_of
-from sunk.assess.judge import NOT_IMPLEMENTED, judge
+from sunk.assess.judge import NOT_IMPLEMENTED, is_unjudged, judge
 from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric import folder as folders
@@ -60,7 +60,7 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     assert recorded == {
         *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
         *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
-        *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
+        *("proc_limits", "proc_modules", "rdma_link", "rdma_system", "task_cpus"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
         *("evidence.hosts", "host.limits.memlock", "host.modules", "ib.shield.enabled"),
@@ -79,11 +79,13 @@ def test_every_check_has_a_judge_or_a_reason_why_not():
     assert set(WHY) == set(BY_ID) - set(JUDGES)
 
 
-def test_check_without_a_judge_is_never_pass(tmp_path):
+def test_check_without_a_judge_is_never_pass_and_says_why(tmp_path):
     found = every(tmp_path, {"ibnetdiscover.txt": eight_rail().text()})
     unjudged = [one for one in found if one.check not in JUDGES]
-    assert {(one.verdict, one.found) for one in unjudged} == {(Verdict.UNKNOWN, NOT_IMPLEMENTED)}
-    assert {one.check for one in unjudged} == set(BY_ID) - set(JUDGES)
+    assert {one.verdict for one in unjudged} == {Verdict.UNKNOWN}
+    said = {one.check: one.found for one in unjudged}
+    assert said == {name: f"{NOT_IMPLEMENTED}: {why}" for name, why in WHY.items()}
+    assert unjudged == [one for one in found if is_unjudged(one)]
 
 
 @pytest.mark.parametrize("name", sorted(JUDGES))
