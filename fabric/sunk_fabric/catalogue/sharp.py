@@ -89,14 +89,16 @@ CHECKS: tuple[Check, ...] = (
         "nccl.gain",
         "It helps",
         proves="reductions are faster with than without",
-        reads="all_reduce_perf twice: nccl_tests.sharp-on.txt and nccl_tests.sharp-off.txt, or "
-        "sunk_jobs.torch_collectives: collectives.sharp-on.json and collectives.sharp-off.json, "
-        "with the log of the first, nccl_log.sharp-on.txt",
-        rule="median of the algorithm bandwidths at the same sizes, with over without: below 1 is "
-        "WARN; one run alone, or other ranks, is UNKNOWN",
+        reads="one program's runs, sharp-on and sharp-off: nccl_tests, or collectives of "
+        "sunk_jobs.torch_collectives, each with nccl_log of the same name; or osu of osu_allreduce "
+        "with SHARP_COLL_LOG_LEVEL=3. sunk fabric test --sharp makes them",
+        rule="median of size over time at the same sizes, with over without, means of repeated "
+        "runs: below 1 is WARN. Sizes count that the logs show in the network in all runs with, "
+        "and outside in all without; no log, no such size, or other ranks is UNKNOWN",
         remedy="tree, algorithm",
+        source="proposal; SHARP's path by NCCL's source",
         owner=Domain.RUNTIME,
-        depends_on=("sharp.nccl.used",),
+        explained_by=("sharp.nccl.used", "sharp.mpi"),
     ),
     _row(
         "dtype",

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
+from sunk_fabric.active.sharp_sides import OFF, is_side
 from sunk_fabric.checks.answers import each, said
 from sunk_fabric.checks.collectives import each_log
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import sharp_coll
-from sunk_fabric.parse.sharp_coll import SharpLog
+from sunk_fabric.parse.sharp_lines import SharpLog
 from sunk_jobs.nccl_log import NcclLog
 
-ON, OFF = "sharp-on", "sharp-off"
-"""Names of the two runs of one program, with and without."""
 BY_NETWORK = "COLLNET/"
 """Begins the transports of channels into the network."""
 ALWAYS = frozenset({"float16", "float32", "float64", "int32", "uint32", "int64", "uint64"})
@@ -49,7 +48,7 @@ def nccl(facts: Facts) -> Iterator[Answer]:
         wanted = facts.expected.sharp or any(
             one.environment.get("NCCL_COLLNET_ENABLE") == "1" for one in log.processes.values()
         )
-        if reading.name == OFF:
+        if is_side(reading.name, OFF):
             words = "this run is to do without; sharp.nccl.gain asks whether it did"
             yield said(Verdict.SKIP, words, subject, reading)
         elif not wanted:

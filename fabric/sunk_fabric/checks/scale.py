@@ -11,7 +11,7 @@ from itertools import pairwise
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks import in_network
+from sunk_fabric.active.sharp_sides import OFF, ON, is_side
 from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import nccl_log, nccl_tests
@@ -167,7 +167,7 @@ def variance(facts: Facts) -> Iterator[Answer]:
     def gather(reading: Reading[Results]) -> Iterator[Answer]:
         run = reading.parsed.value
         sizes = tuple(one.size_bytes for one in run.rows)
-        if reading.name not in {in_network.ON, in_network.OFF}:
+        if not any(is_side(reading.name, side) for side in (ON, OFF)):
             runs.setdefault((run.ranks, run.hosts, sizes), []).append(reading)
         return iter(())
 
