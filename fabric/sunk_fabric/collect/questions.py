@@ -203,12 +203,15 @@ class OnceOf(Enum):
     SLURM = "one where slurmd runs, or any"
 
 
+IS_SM = "saquery.is-sm"
+"""Name of the list of all ports that say that they run a subnet manager."""
 ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
     ("sminfo.first", "sminfo", OnceOf.FABRIC),
     ("ibnetdiscover", "ibnetdiscover", OnceOf.FABRIC),
     ("iblinkinfo", "iblinkinfo", OnceOf.FABRIC),
     ("ibqueryerrors", "ibqueryerrors --skip-sl", OnceOf.FABRIC),
     ("saquery", "saquery SMIR", OnceOf.FABRIC),
+    (IS_SM, "saquery -s", OnceOf.FABRIC),
     ("sminfo.second", "sminfo", OnceOf.FABRIC),
     ("slurm_topology", "scontrol show topology", OnceOf.SLURM),
     ("slurm_nodes", "scontrol --oneliner show nodes", OnceOf.SLURM),

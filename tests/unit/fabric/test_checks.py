@@ -519,6 +519,9 @@ def test_unknown_numa_node_is_a_warning(check):
 
 # --- subnet
 
+ONE_MANAGER = text("saquery", "is-sm").replace(b"0x40C04A\n\n", b"0x40C048\n\n")
+"""One port says that it runs a manager."""
+
 
 @pytest.mark.parametrize(
     ("content", "verdict"),
@@ -533,12 +536,17 @@ def test_unknown_numa_node_is_a_warning(check):
     ],
 )
 def test_subnet_manager_must_be_one_and_alive(content, verdict, check):
-    assert [one[0] for one in check("ib.sm.master", {"sminfo.txt": content})] == [verdict]
+    files = {"sminfo.txt": content, "saquery.is-sm.txt": ONE_MANAGER}
+    assert [one[0] for one in check("ib.sm.master", files)] == [verdict]
 
 
 def test_waiting_port_fails_and_a_dead_manager_is_its_cause(tmp_path):
     asked = {"ib.link.state", "ib.sm.master"}
-    files = {"iblinkinfo.txt": text("iblinkinfo", "mixed"), "sminfo.txt": text("sminfo", "master")}
+    files = {
+        "iblinkinfo.txt": text("iblinkinfo", "mixed"),
+        "saquery.is-sm.txt": ONE_MANAGER,
+        "sminfo.txt": text("sminfo", "master"),
+    }
     found = [one for one in every(tmp_path, files, only=["ib.link.state"]) if one.check in asked]
     assert [(one.check, one.verdict, one.subject) for one in found] == [
         ("ib.link.state", Verdict.FAIL, "switch/su1-leaf2/6"),
@@ -578,6 +586,7 @@ def test_errors_of_the_fabric_need_a_run_to_its_end(content, verdicts, check):
 def test_engine_that_fell_back_is_another_than_declared(declared, verdict, check):
     files = {
         "opensm_log.txt": text("opensm_log", "fallback"),
+        "saquery.is-sm.txt": ONE_MANAGER,
         "sminfo.txt": text("sminfo", "master"),
     }
     found = check("ib.sm.routing", files, Expected(routing_engine=declared))
