@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -53,7 +54,8 @@ _RATED = {
     ToolName.IB_WRITE_LAT: ("rdma.pair.latency",),
 }
 """What else a tool's output is asked."""
-_PANEL_LIMITS, _PANEL_HOW = "Limits", "How"
+_limit = partial(typer.Option, rich_help_panel="Limits")
+_how = partial(typer.Option, rich_help_panel="How")
 
 
 def test(
@@ -76,11 +78,10 @@ def test(
     ] = None,
     run: Annotated[
         str,
-        typer.Option(
+        _how(
             "--run",
             metavar="COMMAND",
             help="Reach hosts by a command instead of Slurm: 'ssh {host} {shell}'.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = "",
     partition: Annotated[
@@ -100,11 +101,10 @@ def test(
     ] = 10.0,
     addresses: Annotated[
         Path | None,
-        typer.Option(
+        _how(
             "--addresses",
             metavar="FILE",
             help="Addresses to send to, in the form of /etc/hosts; HOST/RAIL for a rail's.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = None,
     rails: Annotated[
@@ -124,39 +124,19 @@ def test(
     ] = None,
     max_nodes: Annotated[
         int | None,
-        typer.Option(
-            "--max-nodes", metavar="N", min=2, help="Most hosts.", rich_help_panel=_PANEL_LIMITS
-        ),
+        _limit("--max-nodes", metavar="N", min=2, help="Most hosts."),
     ] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option(
-            "--max-minutes",
-            metavar="MINUTES",
-            min=0.1,
-            help="Most time.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--max-minutes", metavar="MINUTES", min=0.1, help="Most time."),
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(
-            "--seconds",
-            metavar="SECONDS",
-            min=0.1,
-            help="Longest transfer.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--seconds", metavar="SECONDS", min=0.1, help="Longest transfer."),
     ] = 5.0,
     megabytes: Annotated[
         float,
-        typer.Option(
-            "--megabytes",
-            metavar="MB",
-            min=0.01,
-            help="Most of a transfer.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--megabytes", metavar="MB", min=0.01, help="Most of a transfer."),
     ] = 1000.0,
     effect: Annotated[
         float,
@@ -180,42 +160,28 @@ def test(
     ] = 0.02,
     streams: Annotated[
         int,
-        typer.Option(
-            "--streams",
-            metavar="N",
-            min=1,
-            max=64,
-            help="Connections of a transfer.",
-            rich_help_panel=_PANEL_HOW,
-        ),
+        _how("--streams", metavar="N", min=1, max=64, help="Connections of a transfer."),
     ] = 1,
     connect_seconds: Annotated[
         float,
-        typer.Option(
+        _how(
             "--connect-seconds",
             metavar="SECONDS",
             min=0.5,
             help="How long one end waits for the other; longer where programs start slowly.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = 5.0,
     congestion: Annotated[
         str,
-        typer.Option(
+        _how(
             "--congestion",
             metavar="NAME",
             help="TCP's congestion control; bbr hides loss, cubic shows it.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = "",
     python: Annotated[
         str,
-        typer.Option(
-            "--python",
-            metavar="PROGRAM",
-            help="Python on the hosts, with sunk_jobs.",
-            rich_help_panel=_PANEL_HOW,
-        ),
+        _how("--python", metavar="PROGRAM", help="Python on the hosts, with sunk_jobs."),
     ] = "python3",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the order of hosts.")] = 0,
     folder: Annotated[

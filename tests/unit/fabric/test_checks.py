@@ -27,18 +27,13 @@ from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import intended_of
 from tests.support.examples import examples
 from tests.support.fabric_checks import every
-from tests.support.fabric_texts import FOLDER, fixtures
+from tests.support.fabric_texts import FOLDER, fixtures, text
 from tests.support.simulated_fabric import Place, eight_rail
 
 IBSTAT = (FOLDER / "ibstat" / "two-adapters.txt").read_bytes()
 HEALTHY_IBSTAT = (
     IBSTAT.replace(b"Down", b"Active").replace(b"Polling", b"LinkUp").replace(b"40 (FDR10)", b"400")
 )
-
-
-def text(format_name, name):
-    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
-    return one.content
 
 
 # --- the catalogue

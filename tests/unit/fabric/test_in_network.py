@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import FOLDER
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 ALLREDUCE = (FOLDER / "sharp_coll" / "allreduce.txt").read_bytes()
 REFUSED = (FOLDER / "sharp_coll" / "no-manager.txt").read_bytes()
 NCCL = (FOLDER / "nccl_log" / "ib-gdr.txt").read_bytes()

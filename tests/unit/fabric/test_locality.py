@@ -8,18 +8,11 @@ import sys
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.collect.questions import HOST_SCRIPTS
 from sunk_fabric.parse import task_cpus
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import FOLDER
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 TOPOLOGY = (FOLDER / "nvidia_topo" / "two-gpus.txt").read_bytes()
 
 

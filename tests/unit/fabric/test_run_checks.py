@@ -6,21 +6,14 @@ import json
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse import perftest
 from sunk_fabric.parse.perftest import End
 from sunk_jobs.results import TORCH_COLLECTIVES
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import FOLDER
 from tests.support.simulated_fabric import two_level
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 NDR = Expected(port_gbit_per_s=400)
 HOST = (FOLDER / "perftest" / "write-bw.txt").read_bytes()
 GPU = (FOLDER / "perftest" / "write-bw-gpu.txt").read_bytes()

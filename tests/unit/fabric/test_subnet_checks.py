@@ -12,13 +12,8 @@ from sunk_fabric.topology.audit import audit
 from sunk_fabric.topology.defect import DefectKind
 from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import compare, intended_of
-from tests.support.fabric_texts import fixtures
+from tests.support.fabric_texts import text
 from tests.support.simulated_fabric import Simulated, eight_rail, two_level
-
-
-def text(format_name: str, name: str) -> bytes:
-    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
-    return one.content
 
 
 def asked(folder, files, only, expected=None, intended=None):
