@@ -35,7 +35,9 @@ class Expected:
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
+        sharp_types: what the workload reduces: ``float32``, ``bfloat16``.
         rails: resources of virtual functions that every node has, without their prefix: ``rail0``.
+        job_nodes: nodes of the largest job that is promised.
         not_applicable: prefix of a check's id -> reason, for what the site does not have.
     """
 
@@ -61,7 +63,9 @@ class Expected:
     rdma_netns: str | None = None
     routing_engine: str | None = None
     sharp: bool = False
+    sharp_types: tuple[str, ...] = ()
     rails: tuple[str, ...] = ()
+    job_nodes: int | None = None
     not_applicable: Mapping[str, str] = field(default_factory=dict)
 
 

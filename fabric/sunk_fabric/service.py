@@ -194,8 +194,8 @@ def _row(one: Check) -> dict[str, str]:
         "id": one.id,
         "domain": str(one.domain),
         "title": one.title,
-        "judged": "yes" if one.id in JUDGES else "not implemented",
         "proof": str(one.proof) if one.id in JUDGES else "-",
+        "judged": "yes" if one.id in JUDGES else f"no: {WHY[one.id]}",
     }
 
 
@@ -214,7 +214,6 @@ def catalogue_entry(name: str) -> dict[str, Any]:
         )
     return {
         **_row(one),
-        **({} if one.id in JUDGES else {"why not": WHY[one.id]}),
         "proves": one.proves,
         "reads": one.reads,
         "rule": one.criterion.rule,

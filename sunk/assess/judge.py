@@ -15,7 +15,7 @@ The rules, in this order, for every answer that a check gives:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sunk.assess.check import Check
@@ -25,7 +25,8 @@ from sunk.errors import ConfigError, clip
 
 F = TypeVar("F")
 
-NOT_IMPLEMENTED = "not implemented: this version has no judge for it"
+NOT_IMPLEMENTED = "not implemented"
+"""Begins what is found by a check without a judge function; the reason follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,12 @@ class Catalogue(Generic[F]):
     Attributes:
         checks: in an order that respects dependencies.
         judges: by a check's id; checks without one are UNKNOWN, as not implemented.
+        unjudged: by the id of a check without one, why it has none.
     """
 
     checks: tuple[Check, ...]
     judges: Mapping[str, JudgeFunction[F]]
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the checks in order.
@@ -90,7 +93,8 @@ def judge(catalogue: Catalogue[F], facts: F, evidence: Collection[str]) -> tuple
         function = catalogue.judges.get(check.id)
         findings = _Spoken()
         if function is None:
-            findings.add(_not_implemented(check), ())
+            why = catalogue.unjudged.get(check.id, "this version has no judge for it")
+            findings.add(_not_implemented(check, why), ())
         for answer in _answers(check, function, facts) if function else ():
             findings.add(_finding(check, _proven(answer, given), spoken), answer.touches)
         spoken[check.id] = findings
@@ -102,10 +106,18 @@ def _place(one: Finding) -> tuple[str, str, str, str, tuple[str, ...]]:
     return (one.check, one.subject, one.verdict, one.found, one.evidence)
 
 
-def _not_implemented(check: Check) -> Finding:
+def _not_implemented(check: Check, why: str) -> Finding:
     return Finding(
-        check=check.id, verdict=Verdict.UNKNOWN, found=NOT_IMPLEMENTED, domain=check.domain
+        check=check.id,
+        verdict=Verdict.UNKNOWN,
+        found=f"{NOT_IMPLEMENTED}: {why}",
+        domain=check.domain,
     )
+
+
+def is_unjudged(finding: Finding) -> bool:
+    """Return whether a finding is that its check has no judge function."""
+    return finding.found.startswith(f"{NOT_IMPLEMENTED}: ")
 
 
 def _answers(check: Check, function: JudgeFunction[F], facts: F) -> tuple[Answer, ...]:

@@ -35,7 +35,7 @@ def list_checks(
     ] = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List the checks: domain, title, whether this version judges it, and its strongest proof.
+    """List the checks: domain, title, strongest proof, and whether it is judged or why not.
 
     Changes nothing and asks nobody. `documented` means tried on texts written after the tool's
     documentation only.
@@ -48,7 +48,7 @@ def list_checks(
     - `sunk fabric catalogue list --group ib --output json`
     """
     rows = service.catalogue_rows(group)
-    show(rows, output, ("id", "domain", "title", "judged", "proof"))
+    show(rows, output, ("id", "domain", "title", "proof", "judged"))
 
 
 @app.command(name="show")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sunk.assess.coverage import counts, coverage
 from sunk.assess.folding import by_hosts
-from sunk.assess.judge import NOT_IMPLEMENTED
+from sunk.assess.judge import is_unjudged
 from sunk.assess.verdict import Finding, Verdict
 from sunk.cli.output import Form, say, show
 
@@ -29,11 +29,11 @@ _FIRST = (
 
 def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
     """Print a table: what is good only on request, the same of many hosts once, the worst first."""
-    unjudged = sum(one.found == NOT_IMPLEMENTED for one in findings)
+    unjudged = sum(map(is_unjudged, findings))
     shown = [
         one
         for one in findings
-        if everything or (one.verdict not in _QUIET and one.found != NOT_IMPLEMENTED)
+        if everything or (one.verdict not in _QUIET and not is_unjudged(one))
     ]
     if shown:
         rows = sorted(by_hosts(shown), key=lambda one: _FIRST.index(one.verdict))
@@ -43,4 +43,5 @@ def show_findings(findings: tuple[Finding, ...], *, everything: bool) -> None:
     )
     say(f"\n{counted}; answered {coverage(findings)}")
     if unjudged and not everything:
-        say(f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet")
+        words = f"{unjudged} of the UNKNOWN are checks that this version cannot judge yet"
+        say(f"{words}; --all shows why")

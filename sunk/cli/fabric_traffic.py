@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from sunk.assess.verdict import exit_code
-from sunk.cli import exits, fabric_findings
+from sunk.cli import exits, fabric_findings, fabric_sharp
 from sunk.cli.fabric_heat import print_map
 from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption, YesOption
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from sunk.wiring import fabric as wiring
     from sunk_fabric import folder as folders
     from sunk_fabric import service
-    from sunk_fabric.active import heat, hosts, layout, planning, session, statement, tools
+    from sunk_fabric.active import heat, hosts, layout, planning, session, sharp, statement, tools
     from sunk_fabric.active.planning import Plan
+    from sunk_fabric.active.sharp import SharpPlan
+    from sunk_fabric.expected import Expected
 else:
     profiles = Later("sunk.render.profile")
     topologies = Later("sunk.render.topology")
@@ -37,10 +41,12 @@ else:
     layout = Later("sunk_fabric.active.layout")
     planning = Later("sunk_fabric.active.planning")
     session = Later("sunk_fabric.active.session")
+    sharp = Later("sunk_fabric.active.sharp")
     statement = Later("sunk_fabric.active.statement")
     tools = Later("sunk_fabric.active.tools")
 
 from sunk_fabric.active.patterns import Pattern
+from sunk_fabric.active.sharp_sides import Program
 from sunk_fabric.active.tools import ToolName
 
 _RATED = {
@@ -48,7 +54,8 @@ _RATED = {
     ToolName.IB_WRITE_LAT: ("rdma.pair.latency",),
 }
 """What else a tool's output is asked."""
-_PANEL_LIMITS, _PANEL_HOW = "Limits", "How"
+_limit = partial(typer.Option, rich_help_panel="Limits")
+_how = partial(typer.Option, rich_help_panel="How")
 
 
 def test(
@@ -61,13 +68,20 @@ def test(
     tool: Annotated[
         ToolName, typer.Option(help="What moves bytes; pair needs Python alone.")
     ] = ToolName.PAIR,
+    reduce: Annotated[
+        Program | None,
+        typer.Option(
+            "--sharp",
+            help="Instead of traffic of pairs: run this program with reductions in the network"
+            " and without, and compare.",
+        ),
+    ] = None,
     run: Annotated[
         str,
-        typer.Option(
+        _how(
             "--run",
             metavar="COMMAND",
             help="Reach hosts by a command instead of Slurm: 'ssh {host} {shell}'.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = "",
     partition: Annotated[
@@ -87,11 +101,10 @@ def test(
     ] = 10.0,
     addresses: Annotated[
         Path | None,
-        typer.Option(
+        _how(
             "--addresses",
             metavar="FILE",
             help="Addresses to send to, in the form of /etc/hosts; HOST/RAIL for a rail's.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = None,
     rails: Annotated[
@@ -111,39 +124,19 @@ def test(
     ] = None,
     max_nodes: Annotated[
         int | None,
-        typer.Option(
-            "--max-nodes", metavar="N", min=2, help="Most hosts.", rich_help_panel=_PANEL_LIMITS
-        ),
+        _limit("--max-nodes", metavar="N", min=2, help="Most hosts."),
     ] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option(
-            "--max-minutes",
-            metavar="MINUTES",
-            min=0.1,
-            help="Most time.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--max-minutes", metavar="MINUTES", min=0.1, help="Most time."),
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(
-            "--seconds",
-            metavar="SECONDS",
-            min=0.1,
-            help="Longest transfer.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--seconds", metavar="SECONDS", min=0.1, help="Longest transfer."),
     ] = 5.0,
     megabytes: Annotated[
         float,
-        typer.Option(
-            "--megabytes",
-            metavar="MB",
-            min=0.01,
-            help="Most of a transfer.",
-            rich_help_panel=_PANEL_LIMITS,
-        ),
+        _limit("--megabytes", metavar="MB", min=0.01, help="Most of a transfer."),
     ] = 1000.0,
     effect: Annotated[
         float,
@@ -167,42 +160,28 @@ def test(
     ] = 0.02,
     streams: Annotated[
         int,
-        typer.Option(
-            "--streams",
-            metavar="N",
-            min=1,
-            max=64,
-            help="Connections of a transfer.",
-            rich_help_panel=_PANEL_HOW,
-        ),
+        _how("--streams", metavar="N", min=1, max=64, help="Connections of a transfer."),
     ] = 1,
     connect_seconds: Annotated[
         float,
-        typer.Option(
+        _how(
             "--connect-seconds",
             metavar="SECONDS",
             min=0.5,
             help="How long one end waits for the other; longer where programs start slowly.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = 5.0,
     congestion: Annotated[
         str,
-        typer.Option(
+        _how(
             "--congestion",
             metavar="NAME",
             help="TCP's congestion control; bbr hides loss, cubic shows it.",
-            rich_help_panel=_PANEL_HOW,
         ),
     ] = "",
     python: Annotated[
         str,
-        typer.Option(
-            "--python",
-            metavar="PROGRAM",
-            help="Python on the hosts, with sunk_jobs.",
-            rich_help_panel=_PANEL_HOW,
-        ),
+        _how("--python", metavar="PROGRAM", help="Python on the hosts, with sunk_jobs."),
     ] = "python3",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the order of hosts.")] = 0,
     folder: Annotated[
@@ -223,6 +202,10 @@ def test(
     again with partners that are good before it is called bad. Every output is kept in a folder that
     `sunk fabric check` reads.
 
+    With --sharp one program runs on all hosts four times, with SHARP and without. The gain is
+    judged at the sizes that its own log shows to have gone the one way and the other, and is
+    UNKNOWN without such a log. GPUs of a host are those of --expect, or 8.
+
     Touches the hosts: it loads their links, through a Slurm job of its own or --run. Afterwards it
     looks on every host for what still runs of it, ends that, and says so; Ctrl-C and SIGTERM too.
 
@@ -233,6 +216,7 @@ def test(
 
     - `sunk fabric test gpu-[001-032] --dry-run`
     - `sunk fabric test gpu-[001-032] --tool ib_write_bw --rail mlx5_0 --topology hall.yaml`
+    - `sunk fabric test gpu-[001-008] --sharp all_reduce_perf --expect site.yaml --dry-run`
     - `sunk fabric test h[1-8] --run 'ssh {host} {shell}' --congestion cubic --max-minutes 10`
     """
     how = tools.Settings(
@@ -247,6 +231,21 @@ def test(
         command=run, partition=partition, account=account, job=job, wait_minutes=wait_minutes
     )
     price = _price(profile, partition)
+    declared = folders.read_expected(expect) if expect else None
+    if reduce is not None:
+        compared = sharp.plan(
+            sharp.SharpRequest(
+                program=reduce,
+                hosts=hosts.named(names)[:max_nodes],
+                gpus_per_host=(declared.gpus_per_host if declared else None) or sharp.DEFAULT_GPUS,
+                total_bytes=how.total_bytes,
+                minutes=max_minutes or sharp.DEFAULT_MINUTES,
+                python=python,
+                price_per_node_hour=price.per_node_hour if price else None,
+                currency=price.currency if price else "",
+            )
+        )
+        _compare(compared, reach, how, folder, declared, output, dry_run=dry_run, yes=yes)
     made = planning.plan(
         planning.Request(
             pattern=pattern,
@@ -270,12 +269,8 @@ def test(
     if dry_run:
         _show_plan(made, tool, stated, output)
         return
-    declared = folders.read_expected(expect) if expect else None
     where = hosts.read_addresses(addresses) if addresses else {}
-    for line in statement.lines(made, tool):
-        say(line)
-    if not yes and output is Form.TABLE and not typer.confirm("start?", default=True, err=True):
-        raise typer.Exit(exits.INTERRUPTED)
+    _ask(statement.lines(made, tool), output, yes=yes)
     with reporting() as reporter, step(reporter, "test") as current:
         held = wiring.run(made, reach, tool, how, where, folder, current.detail)
     say(session.cleanup_words(held.record.cleanup))
@@ -292,6 +287,32 @@ def test(
     if held.interrupted:
         raise typer.Exit(exits.INTERRUPTED)
     raise typer.Exit(exit_code(one.verdict for one in findings))
+
+
+def _ask(lines: Iterable[str], output: Form, *, yes: bool) -> None:
+    """Say what would be done, and let people stop it."""
+    for line in lines:
+        say(line)
+    if not yes and output is Form.TABLE and not typer.confirm("start?", default=True, err=True):
+        raise typer.Exit(exits.INTERRUPTED)
+
+
+def _compare(
+    made: SharpPlan,
+    reach: wiring.Reach,
+    how: tools.Settings,
+    folder: Path,
+    declared: Expected | None,
+    output: Form,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> NoReturn:
+    if dry_run:
+        fabric_sharp.show_plan(made, output)
+        raise typer.Exit(exits.OK)
+    _ask(sharp.lines(made), output, yes=yes)
+    fabric_sharp.compare(made, reach, how.python, folder, declared, output)
 
 
 def _show_plan(made: Plan, tool: ToolName, stated: Any, output: Form) -> None:

@@ -6,21 +6,24 @@ import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sunk.assess.bundle import pack
+from sunk.assess.bundle import Kept, pack
 from sunk.clients import evidence_files, process
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.errors import InputError
+from sunk_fabric.active import sharp_session
 from sunk_fabric.active.backends import Backend, CommandBackend
 from sunk_fabric.active.layout import NO_RAIL
 from sunk_fabric.active.planning import Plan
 from sunk_fabric.active.runner import Launch, Runner
 from sunk_fabric.active.session import Held, hold
+from sunk_fabric.active.sharp import SharpPlan
+from sunk_fabric.active.sharp_session import Compared
 from sunk_fabric.active.slurm import SlurmBackend
 from sunk_fabric.active.tools import TOOLS, Settings, ToolName
 
@@ -81,8 +84,7 @@ def run(  # noqa: PLR0913 - what a test is put together from
     """
     if TOOLS[tool].server is None:
         _refuse_apart(plan, reach, tool)
-    if folder.exists():
-        raise InputError(f"write the folder {folder}: it exists", hint="name one that does not")
+    _refuse_existing(folder)
     with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
         scratch = Path(made)
         slurm = commands or SlurmCommands(environment=lambda: tuple(os.environ))
@@ -99,9 +101,61 @@ def run(  # noqa: PLR0913 - what a test is put together from
             say=say,
             quiet=quiet,
         )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        evidence_files.write(folder, pack(held.kept))
+        _write(folder, held.kept)
         return held
+
+
+def compare(
+    plan: SharpPlan,
+    reach: Reach,
+    python: str,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    launch: Launch = process.launch,
+    commands: SlurmCommands | None = None,
+) -> Compared:
+    """Run a program with SHARP and without, write its evidence folder, and return what it left.
+
+    Args:
+        plan: what to run.
+        reach: how programs get to hosts: Slurm.
+        python: runs our programs on hosts.
+        folder: the evidence folder to make.
+        say: is told what happens.
+        launch: starts programs on this machine.
+        commands: Slurm's, where they are not this machine's.
+
+    Raises:
+        InputError: the folder exists, or hosts are reached by a command.
+        SunkError: the hosts cannot be had.
+    """
+    if reach.command:
+        raise InputError(
+            f"run {plan.program} through --run: it is one job on all hosts, which Slurm starts",
+            hint="leave --run away",
+        )
+    _refuse_existing(folder)
+    with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
+        scratch = Path(made)
+        slurm = commands or SlurmCommands(environment=lambda: tuple(os.environ))
+        backend = _backend(reach, slurm, scratch)
+        mark = secrets.token_hex(16)
+        how = Settings(python=python)
+        runner = Runner(backend, TOOLS[ToolName.PAIR], how, {}, mark, scratch, launch)
+        done = sharp_session.compare(plan, backend, runner, python=python, say=say, quiet=quiet)
+        _write(folder, done.kept)
+        return done
+
+
+def _refuse_existing(folder: Path) -> None:
+    if folder.exists():
+        raise InputError(f"write the folder {folder}: it exists", hint="name one that does not")
+
+
+def _write(folder: Path, kept: Iterable[Kept]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    evidence_files.write(folder, pack(kept))
 
 
 def _refuse_apart(plan: Plan, reach: Reach, tool: ToolName) -> None:

@@ -13,10 +13,13 @@ from sunk.clients.slurm.commands import SlurmCommands
 from sunk.wiring import fabric as wiring
 from sunk_fabric import folder as folders
 from sunk_fabric import service
+from sunk_fabric.active import sharp
 from sunk_fabric.active.layout import layout_of
 from sunk_fabric.active.patterns import Pattern
 from sunk_fabric.active.planning import Request, plan
+from sunk_fabric.active.sharp_sides import Program
 from sunk_fabric.active.tools import Settings, ToolName
+from tests.support.sharp_runs import table, with_sharp, without_sharp
 from tests.support.slurm_namespace import SlurmNamespace
 from tests.support.slurm_texts import ADDRESS
 
@@ -38,10 +41,8 @@ def python(slurm_namespace: SlurmNamespace) -> str:
     return PYTHON
 
 
-def run(
-    namespace: SlurmNamespace, python: str, folder: Path, tool: ToolName = ToolName.PAIR, **reach
-):
-    """Run a tournament of the three nodes, and return what it left."""
+def slurm_inside(namespace: SlurmNamespace):
+    """Return what starts programs and Slurm's commands inside."""
 
     def launch(argv, *, output, errors):
         return process.launch(namespace.inside(argv), output=output, errors=errors)
@@ -56,6 +57,15 @@ def run(
             words[words.index(script)] = "/tmp/hold.sbatch"
         return namespace.run(*words, check=check, timeout_seconds=timeout_seconds)
 
+    return launch, SlurmCommands(command)
+
+
+def run(
+    namespace: SlurmNamespace, python: str, folder: Path, tool: ToolName = ToolName.PAIR, **reach
+):
+    """Run a tournament of the three nodes, and return what it left."""
+
+    launch, commands = slurm_inside(namespace)
     made = plan(
         Request(
             pattern=Pattern.TOURNAMENT,
@@ -80,7 +90,7 @@ def run(
         folder,
         lambda _text: None,
         launch=launch,
-        commands=SlurmCommands(command),
+        commands=commands,
     )
 
 
@@ -127,3 +137,46 @@ def test_job_that_was_there_is_used_and_left_running(slurm_namespace, python, tm
         assert shown.strip() == "RUNNING"
     finally:
         slurm_namespace.output("scancel", number)
+
+
+REDUCER = "/usr/bin/all_reduce_perf"
+STAND_IN = """#!/bin/sh
+# Prints what all_reduce_perf and NCCL would: nothing here has a GPU.
+cat "/opt/reduced/$NCCL_COLLNET_ENABLE/log.$SLURM_PROCID" >"$NCCL_DEBUG_FILE"
+[ "$SLURM_PROCID" = 0 ] && cat "/opt/reduced/$NCCL_COLLNET_ENABLE/table"
+exit 0
+"""
+
+
+def test_program_runs_with_sharp_and_without_in_one_job_and_each_is_proved(
+    slurm_namespace, python, tmp_path
+):
+    for side, rate, log in (("1", 200.0, with_sharp), ("0", 100.0, without_sharp)):
+        folder = slurm_namespace.path(f"/opt/reduced/{side}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "table").write_text(table(rate, NODES))
+        for rank, name in enumerate(NODES):
+            (folder / f"log.{rank}").write_text(log(hosts=[name]))
+    script = slurm_namespace.path(REDUCER)
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(STAND_IN)
+    script.chmod(0o755)
+    launch, commands = slurm_inside(slurm_namespace)
+    made = sharp.plan(sharp.SharpRequest(program=Program.ALL_REDUCE_PERF, hosts=NODES, minutes=2.0))
+    done = wiring.compare(
+        made,
+        wiring.Reach(partition="all"),
+        python,
+        tmp_path / "found",
+        lambda _text: None,
+        launch=launch,
+        commands=commands,
+    )
+    found = service.check(tmp_path / "found", None, None, ("sharp.nccl.gain",))
+    (one,) = [one for one in found if one.check == "sharp.nccl.gain"]
+    words = (
+        "2.00 times the algorithm bandwidth without, median of 3 sizes, 2 runs with and 2 without"
+    )
+    assert (one.verdict, one.found) == ("PASS", words)
+    assert {each.host: each.state for each in done.cleanup} == dict.fromkeys(NODES, "clean")
+    assert slurm_namespace.output("squeue", "--noheader", "--name", "sunk-fabric-test") == ""

@@ -7,6 +7,7 @@ between two collections, and each is one red line.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ from tests.support.fabric_faults import (
 )
 from tests.support.fabric_site import SUNK, FabricSite, fabric_site
 from tests.support.ibsim import SHARED, SubnetManager
-from tests.support.simulated_fabric import Simulated
+from tests.support.simulated_fabric import Place, Simulated
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -175,6 +176,11 @@ def test_standby_is_told_of_and_rules_when_the_master_dies(operate):
         both = about_managers(operator.found())
         subnet.end("master")
         eventually(lambda: "SUBNET UP" in waiting.log, 10, what="the standby to rule")
+        # Its host has no power. The simulator would let its port say on that it runs a manager.
+        ruled = subnet.managers["standby"].sweeps()
+        dead = subnet.made.peers[Place(first_host(subnet.made), 1)]
+        subnet.console(unlink(subnet.made, dead))
+        subnet.swept("standby", ruled)
         after = about_managers(operator.found())
     assert [one[0] for one in both.values()] == ["PASS", "PASS"]
     assert both["standby"][1].startswith("2 managers, standby at lid ")
@@ -202,6 +208,28 @@ def test_two_masters_of_one_fabric_are_one_red_line_and_so_is_the_loss_of_one(op
     assert said.startswith("2 masters: ")
     assert all(f"{guid} at lid " in said for guid in guids.values())
     assert about_managers(lost)["master"][1] == "nobody answers as subnet manager"
+
+
+def test_second_master_at_a_host_that_nobody_logs_into_is_named_by_the_others(operate):
+    """Only the subnet's administrator, and the port itself, can tell of it."""
+    with operate("two", managed=False) as operator:
+        subnet = operator.site.subnet
+        made = subnet.made
+        hidden = "node0015 mlx5_0"
+        assert hidden.partition(" ")[0] not in operator.site.hosts
+        manage(operator, "seen", first_host(made), "sm_key 0x1", "routing_engine ftree")
+        second = manage(operator, "hidden", hidden, "sm_key 0x2", "routing_engine ftree")
+        eventually(lambda: "non-matching sm_key" in second.log, 10, what="both to meet")
+        split = operator.found()
+        subnet.end("hidden")
+        silent = about_managers(operator.found())
+    assert red(split) == {("ib.sm.master", "fabric")}
+    verdict, said = about_managers(split)["master"]
+    assert (verdict, said[:11]) == ("FAIL", "2 masters: ")
+    assert re.search(rf"{made.guids[hidden] + 1:016x} at lid \d+ \({hidden}\)", said)
+    # A port that says it runs a manager, and does not answer, is not taken for none.
+    assert silent["master"][0] != "PASS"
+    assert silent["master"][0] == "FAIL" or hidden in silent["master"][1]
 
 
 @pytest.mark.nightly

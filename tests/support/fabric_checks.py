@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sunk.assess.verdict import Verdict
 from sunk_fabric import service
+
+FAIL, PASS, SKIP, UNKNOWN, WARN = (
+    Verdict.FAIL,
+    Verdict.PASS,
+    Verdict.SKIP,
+    Verdict.UNKNOWN,
+    Verdict.WARN,
+)
 
 
 def every(folder: Path, files, expected=None, intended=None, only=()):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sunk.assess.bundle import Kept, pack
 from sunk.assess.evidence import evidence_of
 from sunk.clients import evidence_files
+from sunk_fabric.collect.questions import AT_LID
+from sunk_fabric.parse import saquery
+from sunk_fabric.parse.saquery import manager_lids
 from tests.support.ibsim import Subnet
 
 FABRIC = (
@@ -16,6 +20,7 @@ FABRIC = (
     ("ibqueryerrors", "--skip-sl"),
     ("dump_lfts",),
     ("saquery", "SMIR"),
+    ("saquery", "-s"),
     ("sminfo",),
     ("sminfo",),
 )
@@ -35,6 +40,9 @@ def collect(
     for words in commands:
         one = asked(subnet, adapter, tuple(words), "")
         kept[one.evidence.id] = one
+    for lid in _claimed(kept.values()):
+        one = asked(subnet, adapter, ("sminfo", str(lid)), "", name=f"{AT_LID}{lid}")
+        kept[one.evidence.id] = one
     for each in adapters:
         one = asked(subnet, each, ("ibstat",), each.partition(" ")[0])
         kept[one.evidence.id] = one
@@ -51,7 +59,15 @@ def collect(
     return folder
 
 
-def asked(subnet: Subnet, adapter: str, words: tuple[str, ...], host: str) -> Kept:
+def _claimed(kept: Iterable[Kept]) -> list[int]:
+    """Return the LIDs of ports that say that they run a manager."""
+    lists = [one.output for one in kept if one.evidence.command == ("saquery", "-s")]
+    return sorted(lid for text in lists for lid in manager_lids(saquery.parse(text).value))
+
+
+def asked(
+    subnet: Subnet, adapter: str, words: tuple[str, ...], host: str, *, name: str = ""
+) -> Kept:
     done = subnet.run(*words, host=adapter)
     evidence = evidence_of(
         done.stdout,
@@ -60,4 +76,5 @@ def asked(subnet: Subnet, adapter: str, words: tuple[str, ...], host: str) -> Ke
         exit_code=done.returncode,
         errors=done.stderr,
     )
+    evidence = replace(evidence, name=name)
     return Kept(evidence=evidence, output=done.stdout, errors=done.stderr)

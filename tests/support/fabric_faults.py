@@ -176,8 +176,16 @@ def lose_manager(subnet: Subnet, scene: Scene) -> None:
 
 
 def other_engine(subnet: Subnet, scene: Scene) -> None:
+    """Let a manager at another host rule, with an engine of its own.
+
+    At the same port, the simulator would notice the end of the first when the second is there, and
+    take the mark of a manager away from both.
+    """
     subnet.end("sm")
-    subnet.manage("sm", first_host(subnet.made), "-R", "minhop")
+    made = subnet.made
+    apart = {first_host(made), asking(made)}
+    other = next(one for one in sorted(made.guids) if made.is_host(one) and one not in apart)
+    subnet.manage("sm", other, "-R", "minhop")
 
 
 def clone_guid(subnet: Subnet, scene: Scene) -> None:

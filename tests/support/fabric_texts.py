@@ -38,3 +38,9 @@ def fixtures() -> tuple[Fixture, ...]:
     """Return every fixture, sorted."""
     files = sorted(one for one in FOLDER.glob("*/*") if not one.name.endswith(".origin.yaml"))
     return tuple(Fixture(one.parent.name, one.stem, one) for one in files)
+
+
+def text(format_name: str, name: str) -> bytes:
+    """Return the content of one fixture."""
+    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
+    return one.content

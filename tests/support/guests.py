@@ -18,7 +18,7 @@ from sunk.errors import EnvironmentFault
 from tests.support.eventually import eventually
 from tests.support.guest_image import GuestImage
 from tests.support.rootfs import PATH, Rootfs
-from tests.support.ssh_fleet import private, public
+from tests.support.ssh_user import in_network, private, public, write_user
 
 TUN = Path("/dev/net/tun")
 MEMORY_MIB = 1024
@@ -258,17 +258,10 @@ class Guests:
         shutil.copytree(self.jobs / "sunk_jobs", own / "jobs" / "sunk_jobs")
 
     def _write_user_files(self, user: Path) -> None:
-        user.mkdir()
-        (user / "id").write_bytes(private(self.user_key))
-        (user / "id").chmod(0o600)
+        more = f"  UserKnownHostsFile {user}/known_hosts\n  BatchMode yes\n  LogLevel ERROR\n"
+        write_user(user, self.user_key, [(one.name, one.key) for one in self.guests], more)
         (user / "hosts").write_text(
             "127.0.0.1 localhost\n" + "".join(f"{one.login} {one.name}\n" for one in self.guests)
-        )
-        known = "".join(f"{one.name} {public(one.key)}\n" for one in self.guests)
-        (user / "known_hosts").write_text(known)
-        (user / "config").write_text(
-            f"Host *\n  User root\n  IdentityFile {user}/id\n"
-            f"  UserKnownHostsFile {user}/known_hosts\n  BatchMode yes\n  LogLevel ERROR\n"
         )
 
     @property
@@ -290,9 +283,7 @@ class Guests:
 
         All else is this machine's.
         """
-        bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
-        enter = ["nsenter", "-t", str(self._init), "-n", "--", "unshare", "-m", "--"]
-        return [*enter, "sh", "-c", bind, str(self.user / "hosts"), *words]
+        return in_network(self._init, self.user / "hosts", words)
 
     def ssh(
         self, name: str, command: str, timeout_seconds: float = 60

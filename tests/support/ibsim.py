@@ -40,7 +40,8 @@ class SubnetManager:
 
     @property
     def log(self) -> str:
-        return (self.folder / "opensm.log").read_text(errors="replace")
+        file = self.folder / "opensm.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def sweeps(self) -> int:
         """Return how often the subnet came up; other words for a sweep that changed nothing."""
@@ -93,6 +94,7 @@ class Subnet:
         """Start opensm at a host; return once its first sweep is over."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
+        (folder / "opensm.log").unlink(missing_ok=True)  # an earlier one's would say that it is up
         inside = f"{SHARED}/{name}"
         words = ("opensm", "-d", "2", "-e", "-f", f"{inside}/opensm.log", *options)
         variables = {"OSM_TMP_DIR": inside, "OSM_CACHE_DIR": inside}

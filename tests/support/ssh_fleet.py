@@ -19,15 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from sunk.errors import EnvironmentFault
 from tests.support.eventually import eventually
+from tests.support.ssh_user import in_network, private, public, write_secret, write_user
 
 PORT = 22
 OTHER_PORT = 2222
@@ -182,11 +177,8 @@ class SshFleet:
 
     def write_user_files(self, folder: Path) -> list[str]:
         """Write what a user of the hosts has: key, known_hosts, configuration; return options."""
-        folder.mkdir(exist_ok=True)
-        _secret(folder / "id", private(self.user_key))
-        hosts = [(name, one.host_key) for one in self.daemons for name in one.names.values()]
-        (folder / "config").write_text(f"Host *\n  User root\n  IdentityFile {folder}/id\n")
-        (folder / "known_hosts").write_text("".join(f"{name} {key}\n" for name, key in hosts))
+        known = [(name, one.key) for one in self.daemons for name in one.names.values()]
+        write_user(folder, self.user_key, known)
         return [
             *("--ssh-config", str(folder / "config")),
             *("--known-hosts", str(folder / "known_hosts")),
@@ -197,9 +189,7 @@ class SshFleet:
 
         All else is this machine's.
         """
-        bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
-        enter = ["nsenter", "-t", str(self.init), "-n", "--", "unshare", "-m", "--"]
-        return [*enter, "sh", "-c", bind, str(self.folder / "own" / "hosts"), *words]
+        return in_network(self.init, self.folder / "own" / "hosts", words)
 
     def on_root(self, *words: str) -> str:
         """Run a program inside, where the bridge is, and return its output."""
@@ -290,7 +280,7 @@ class SshFleet:
         names = [f"{a} {n}\n" for one in self.daemons for a, n in one.names.items()]
         (own / "hosts").write_text("".join(["127.0.0.1 localhost\n", *names]))
         for daemon in self.daemons:
-            _secret(own / "keys" / daemon.namespace, private(daemon.key))
+            write_secret(own / "keys" / daemon.namespace, private(daemon.key))
             for address, name in daemon.names.items():
                 (own / "names" / address).write_text(f"{name}\n")
             lines += daemon.lines()
@@ -323,19 +313,6 @@ def daemons(count: int, names: Sequence[str], start: int = 0, runs: str = "sshd"
 def _length(address: str) -> str:
     # An address that is still looked for twice could not be used at once.
     return "/64 nodad" if ":" in address else "/16"
-
-
-def public(key: Ed25519PrivateKey) -> str:
-    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-
-def private(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-
-
-def _secret(file: Path, content: bytes) -> None:
-    file.write_bytes(content)
-    file.chmod(0o600)
 
 
 def _program(file: Path, text: str) -> None:

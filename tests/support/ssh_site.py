@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sunk.model.reach import Reason
 from tests.support.fabric_texts import FOLDER
-from tests.support.ssh_fleet import Daemon, SshFleet, daemons, private, public
+from tests.support.ssh_fleet import Daemon, SshFleet, daemons
+from tests.support.ssh_user import private, public
 
 SUNK = str(Path(sys.executable).parent / "sunk")
 WHOLE = {"sshd": 50, "names": 1000, "dead_of_each": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,23 @@ class Launch(Protocol):
 
     def __call__(self, argv: Sequence[str], *, output: Path, errors: Path) -> Running:
         """Start it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A job that has ended, or was ended.
+
+    Attributes:
+        at: when it began, in UTC.
+        exit_code: None when its time was over.
+        output: what it wrote.
+        errors: what it wrote to standard error.
+    """
+
+    at: str
+    exit_code: int | None
+    output: bytes
+    errors: bytes
 
 
 @dataclass(slots=True)
@@ -121,6 +139,25 @@ class Runner:
         made += [self._finished(number, phase, one) for one in going]
         self.attempts += made
         return samples_of(made, self._outputs(made))
+
+    def job(self, hosts: Sequence[str], words: Sequence[str], mpi: str, seconds: float) -> Ended:
+        """Run one job of one task on each host to its end, or to the end of its time.
+
+        Raises:
+            EnvironmentFault: the program that starts it does not exist.
+        """
+        at = _now()
+        limit = ("timeout", "--kill-after=1", f"{math.ceil(seconds)}")
+        command = (*self._marked, *limit, *words)
+        running = self._launched(self._backend.together(hosts, command, mpi))
+        deadline = time.monotonic() + seconds + self._backend.setup_seconds
+        try:
+            while running.status is None and time.monotonic() < deadline:
+                time.sleep(_TICK_SECONDS)
+            code = running.status
+        finally:
+            self._end([running])
+        return Ended(at=at, exit_code=code, output=running.output, errors=running.errors)
 
     def skip(self, samples: Sequence[Sample]) -> None:
         """Note transfers that are not made."""

@@ -113,7 +113,7 @@ def hold(  # noqa: PLR0913 - what a session is made of
     """
     interrupted = False
     cleanup: tuple[Cleanup, ...] = ()
-    with _reserved(backend, plan, quiet, say):
+    with reserved(backend, plan.layout.hosts, plan.minutes, quiet, say):
         try:
             deadline = time.monotonic() + plan.minutes * 60
             campaign(plan, effect, Told(runner=runner, plan=plan, say=say, deadline=deadline))
@@ -132,11 +132,20 @@ def hold(  # noqa: PLR0913 - what a session is made of
 
 
 @contextmanager
-def _reserved(
-    backend: Backend, plan: Plan, quiet: Quiet, say: Callable[[str], None]
+def reserved(
+    backend: Backend,
+    hosts: Sequence[str],
+    minutes: float,
+    quiet: Quiet,
+    say: Callable[[str], None],
 ) -> Iterator[None]:
+    """Hold hosts for as long as the plan's minutes, and give them back whatever happens.
+
+    Raises:
+        SunkError: they cannot be had.
+    """
     try:
-        backend.reserve(plan.layout.hosts, plan.minutes + _SPARE_MINUTES)
+        backend.reserve(hosts, minutes + _SPARE_MINUTES)
         yield
     finally:
         quiet()

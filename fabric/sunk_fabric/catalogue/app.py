@@ -45,8 +45,9 @@ CHECKS: tuple[Check, ...] = (
         "server.ready",
         "Model servers use RDMA",
         proves="caches travel over RDMA",
-        reads="server's metrics, UCX log",
-        rule="TCP is FAIL",
+        reads="the server's log with UCX_LOG_LEVEL=info",
+        rule="a way between nodes that is not RDMA is FAIL; no way between nodes is UNKNOWN",
+        source="UCX documentation",
         remedy="UCX_TLS",
     ),
 )

@@ -13,9 +13,10 @@ CHECKS: tuple[Check, ...] = (
         "sm.master",
         "One living subnet manager",
         proves="ports get LIDs and routes",
-        reads="sminfo, twice, and at every port that says it runs a manager",
+        reads="sminfo, twice, and at every port that says it runs a manager; saquery -s, which "
+        "lists those ports, and saquery SMIR",
         rule="no master, more than one, or an activity count that stands still, is FAIL; one "
-        "reading is UNKNOWN",
+        "reading, no list of such ports, or a port in it that did not answer, is UNKNOWN",
         remedy="none: start it; more than one: give them one sm_key, or stop all but one",
         source=IBTA,
         proof=Proof.SIMULATED,
@@ -289,8 +290,9 @@ CHECKS: tuple[Check, ...] = (
         "fw.switch",
         "One firmware for all switches",
         proves="switches behave alike",
-        reads="ibdiagnet",
-        rule="more than one version is WARN",
+        reads="table NODES_INFO of ibdiagnet2.db_csv",
+        rule="more than one version on switches of one device id is WARN; a switch whose version "
+        "is not told is UNKNOWN",
         remedy="upgrade the minority",
     ),
     _row(

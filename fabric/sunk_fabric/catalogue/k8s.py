@@ -124,8 +124,9 @@ CHECKS: tuple[Check, ...] = (
         "pod.rping",
         "Pods reach each other with RDMA",
         proves="the path works, not only the interface",
-        reads="rping, ib_write_bw between Pods",
-        rule="an error is FAIL",
+        reads="rping -v or ib_write_bw inside the Pod, and the Pods' list",
+        rule="an error of rping is FAIL; a run of ib_write_bw that is not whole is UNKNOWN; a Pod "
+        "without a device is SKIP",
         remedy="namespace mode, GID",
     ),
     _row(

@@ -51,16 +51,22 @@ CHECKS: tuple[Check, ...] = (
         "rank.nic",
         "Each rank uses its own adapter",
         proves="no rank crosses processors to reach the fabric",
-        reads="NCCL log",
-        rule="an adapter at SYS is FAIL",
+        reads="NCCL log, nvidia-smi topo -m",
+        rule="a channel between nodes by an adapter at SYS of its GPU is FAIL, by one that is "
+        "farther than another is WARN; channels through another rank (PXN) are not asked",
         remedy="NCCL_IB_HCA; the topology file",
+        source=NCCL_DOCS,
+        explained_by=("loc.topo.matrix",),
     ),
     _row(
         "task.cpu",
         "Tasks run near their devices",
         proves="no task crosses processors",
-        reads="Slurm, taskset",
-        rule="off its NUMA node is WARN",
+        reads="devices that tasks of jobs have open and Cpus_allowed_list, in /proc; local_cpulist "
+        "in sysfs",
+        rule="a task that may use a processor which is not near the GPU or the adapter that it has "
+        "open is WARN; one with devices of several places is SKIP, if a processor is near one",
+        source=KERNEL,
         remedy="Cores in gres.conf",
         owner=Domain.SCHEDULER,
     ),

@@ -88,8 +88,9 @@ CHECKS: tuple[Check, ...] = (
         "bandwidth.variance",
         "Stable",
         proves="runs agree with each other",
-        reads="nccl-tests, repeated",
-        rule="variation above 5 % is WARN, above 10 % FAIL",
+        reads="nccl-tests of the same GPUs and sizes, three runs and more",
+        rule="standard deviation of the largest message's bus bandwidth above 5 % of the mean is "
+        "WARN, above 10 % FAIL; fewer than three runs are UNKNOWN",
         remedy="heat, congestion",
     ),
     _row(

@@ -21,8 +21,9 @@ CHECKS: tuple[Check, ...] = (
         "pmi",
         "Ranks find each other",
         proves="jobs start at size",
-        reads="srun --mpi=list, probe",
-        rule="a failure is FAIL",
+        reads="srun python3 -m sunk_jobs.collectives",
+        rule="an MPI program that ran on as many nodes as job_nodes declares is PASS; on fewer "
+        "UNKNOWN; one that did not start has no record, and is UNKNOWN too",
         remedy="PMIx",
     ),
     _row(

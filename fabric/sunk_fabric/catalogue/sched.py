@@ -51,8 +51,8 @@ CHECKS: tuple[Check, ...] = (
         "gang",
         "Large jobs start",
         proves="a job of the promised size starts",
-        reads="probe",
-        rule="pending with free nodes is FAIL",
+        reads="srun python3 -m sunk_jobs.probe say",
+        rule="a job that ran on as many nodes as job_nodes declares is PASS; on fewer UNKNOWN",
         remedy="its reason",
     ),
     _row(

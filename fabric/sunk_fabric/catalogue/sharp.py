@@ -89,31 +89,39 @@ CHECKS: tuple[Check, ...] = (
         "nccl.gain",
         "It helps",
         proves="reductions are faster with than without",
-        reads="all_reduce_perf twice: nccl_tests.sharp-on.txt and nccl_tests.sharp-off.txt, or "
-        "sunk_jobs.torch_collectives: collectives.sharp-on.json and collectives.sharp-off.json, "
-        "with the log of the first, nccl_log.sharp-on.txt",
-        rule="median of the algorithm bandwidths at the same sizes, with over without: below 1 is "
-        "WARN; one run alone, or other ranks, is UNKNOWN",
+        reads="one program's runs, sharp-on and sharp-off: nccl_tests, or collectives of "
+        "sunk_jobs.torch_collectives, each with nccl_log of the same name; or osu of osu_allreduce "
+        "with SHARP_COLL_LOG_LEVEL=3. sunk fabric test --sharp makes them",
+        rule="median of size over time at the same sizes, with over without, means of repeated "
+        "runs: below 1 is WARN. Sizes count that the logs show in the network in all runs with, "
+        "and outside in all without; no log, no such size, or other ranks is UNKNOWN",
         remedy="tree, algorithm",
+        source="proposal; SHARP's path by NCCL's source",
         owner=Domain.RUNTIME,
-        depends_on=("sharp.nccl.used",),
+        explained_by=("sharp.nccl.used", "sharp.mpi"),
     ),
     _row(
         "dtype",
         "Data types are supported",
         proves="the workload's types reduce in the network",
-        reads="plugin",
-        rule="an unsupported one is WARN",
-        remedy="plugin's version",
+        reads="NCCL log",
+        rule="a declared type that no plugin gives to the network, or of which the plugin says "
+        "that the network cannot, is WARN; a newer type without a word of it is UNKNOWN; a run "
+        "without a channel into the network is SKIP",
+        remedy="plugin's version; another type",
+        source="source of NCCL's plugin for SHARP",
         owner=Domain.RUNTIME,
     ),
     _row(
         "mpi",
         "MPI uses it",
         proves="MPI reductions run in the network",
-        reads="osu_allreduce",
-        rule="an error in forced mode is FAIL",
-        remedy="HCOLL settings",
+        reads="what SHARP's library prints in an MPI program with SHARP_COLL_LOG_LEVEL=3, such as "
+        "osu_allreduce with HCOLL_ENABLE_SHARP=3",
+        rule="an error, no tree, or no group of two hosts and more is FAIL",
+        remedy="HCOLL_ENABLE_SHARP, HCOLL_SHARP_NP; then as sharp.hello",
+        source="NVIDIA SHARP documentation",
+        explained_by=("sharp.hello",),
         owner=Domain.RUNTIME,
     ),
     _row(

@@ -25,9 +25,11 @@ NOTED = frozenset({"NCCL_IB_GID_INDEX"})
 _SHOWN_BY = "NCCL_DEBUG_SUBSYS=INIT,ENV,NET,GRAPH,TUNING shows it"
 
 
-def _runs(
+def each_log(
     facts: Facts, judge: Callable[[Reading[NcclLog], str], Iterable[Answer]]
 ) -> Iterator[Answer]:
+    """Ask about every log of NCCL's, with its run as the subject."""
+
     def one(reading: Reading[NcclLog]) -> Iterator[Answer]:
         yield from judge(reading, subjects.run(reading.name or reading.path))
 
@@ -57,7 +59,7 @@ def network(facts: Facts) -> Iterator[Answer]:
             words = f"{len(processes)} processes use {wanted}"
             yield said(Verdict.PASS, words, subject, reading)
 
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def _networks(process: Process) -> set[str]:
@@ -90,7 +92,7 @@ def gdr(facts: Facts) -> Iterator[Answer]:
         else:
             yield said(Verdict.PASS, f"{counted[True]} channels", subject, reading)
 
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def adapters(facts: Facts) -> Iterator[Answer]:
@@ -116,7 +118,7 @@ def adapters(facts: Facts) -> Iterator[Answer]:
             words = f"{', '.join(wanted)} on {len(sets)} processes"
             yield said(Verdict.PASS, words, subject, reading)
 
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def algorithm(facts: Facts) -> Iterator[Answer]:
@@ -132,7 +134,7 @@ def algorithm(facts: Facts) -> Iterator[Answer]:
         words = f"{one.collective} of {one.size_bytes} bytes: {one.algorithm} {one.protocol}"
         yield said(Verdict.PASS, words, subject, reading)
 
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def errors(facts: Facts) -> Iterator[Answer]:
@@ -153,7 +155,7 @@ def errors(facts: Facts) -> Iterator[Answer]:
             words = f"{len(processes)} processes without a fault"
             yield said(Verdict.PASS, words, subject, reading)
 
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def environment(facts: Facts) -> Iterator[Answer]:
@@ -178,35 +180,7 @@ def environment(facts: Facts) -> Iterator[Answer]:
             words = f"{len(found)} variables, none harmful"
             yield said(Verdict.PASS, words, subject, reading)
 
-    yield from _runs(facts, judge)
-
-
-def sharp(facts: Facts) -> Iterator[Answer]:
-    """Reductions really ran in the network, where they were to."""
-
-    def judge(reading: Reading[NcclLog], subject: str) -> Iterator[Answer]:
-        processes = reading.parsed.value.processes.values()
-        refused = sorted({words for one in processes for words in one.collnet_refused})
-        used = sum(
-            count
-            for one in processes
-            for transport, count in one.channels.items()
-            if transport.kind.startswith("COLLNET/")
-        )
-        wanted = facts.expected.sharp or any(
-            one.environment.get("NCCL_COLLNET_ENABLE") == "1" for one in processes
-        )
-        if not wanted:
-            words = "neither declared nor asked for by NCCL_COLLNET_ENABLE"
-            yield said(Verdict.SKIP, words, subject, reading)
-        elif refused:
-            yield said(Verdict.FAIL, refused[0], subject, reading)
-        elif not used:
-            yield said(Verdict.FAIL, "no channel goes over it", subject, reading)
-        else:
-            yield said(Verdict.PASS, f"{used} channels", subject, reading)
-
-    yield from _runs(facts, judge)
+    yield from each_log(facts, judge)
 
 
 def values(facts: Facts) -> Iterator[Answer]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import missing, said, sound, trouble
+from sunk_fabric.checks.answers import each, missing, said, sound, trouble
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import ibnetdiscover, opensm_log
-from sunk_fabric.parse.ibnetdiscover import Discovery
+from sunk_fabric.parse import ibdiagnet_db, ibnetdiscover, opensm_log
+from sunk_fabric.parse.ibnetdiscover import Discovery, Kind
 from sunk_fabric.parse.opensm_log import Duplicate, OpensmLog
 from sunk_fabric.topology.audit import Audit
 from sunk_fabric.topology.capacity import Flow, Subscription
@@ -269,3 +269,27 @@ def _against_plan(facts: Facts, wanted: Callable[[Defect], bool]) -> Iterator[An
             yield said(Verdict.PASS, words, subjects.FABRIC, facts.scan)
 
     yield from _asked(facts, judge)
+
+
+def firmware(facts: Facts) -> Iterator[Answer]:
+    """One version on all switches of a kind, as ibdiagnet tells them."""
+
+    def judge(reading: Reading[Discovery]) -> Iterator[Answer]:
+        found = reading.parsed.value
+        switches = [one for one in found.nodes if one.kind is Kind.SWITCH]
+        silent = sorted(one.description for one in switches if one.guid not in found.firmware)
+        versions: dict[str, Counter[str]] = {}
+        for one in switches:
+            if one.guid in found.firmware:
+                kind = versions.setdefault(one.device_id, Counter())
+                kind[found.firmware[one.guid]] += 1
+        for device, counted in sorted(versions.items()):
+            words = ", ".join(f"{name} on {count}" for name, count in counted.most_common())
+            verdict = Verdict.PASS if len(counted) == 1 else Verdict.WARN
+            subject = f"{subjects.FABRIC}/switches of device {device}"
+            yield said(verdict, f"firmware {words}", subject, reading)
+        if silent or not switches:
+            words = f"no firmware is told of {len(silent)} switches: {', '.join(silent[:4])}"
+            yield said(Verdict.UNKNOWN, words, subjects.FABRIC, reading)
+
+    yield from each(facts, ibdiagnet_db.parse, judge)

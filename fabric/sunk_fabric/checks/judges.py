@@ -10,6 +10,7 @@ from sunk.assess.judge import Answer, Catalogue, JudgeFunction
 from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric.catalogue.all import CHECKS
+from sunk_fabric.catalogue.unjudged import WHY
 from sunk_fabric.checks import (
     active,
     aer,
@@ -26,8 +27,10 @@ from sunk_fabric.checks import (
     gpus,
     grace,
     host,
+    in_network,
     kernel_log,
     locality,
+    loopbacks,
     lossless,
     machine,
     mpi,
@@ -43,6 +46,7 @@ from sunk_fabric.checks import (
     routes,
     scale,
     scheduler,
+    servers,
     site,
     sriov,
     storage,
@@ -52,6 +56,7 @@ from sunk_fabric.facts import Facts
 from sunk_fabric.parse import collection
 
 JUDGES: Mapping[str, JudgeFunction[Facts]] = {
+    "app.server.ready": servers.transport,
     "evidence.hosts": evidence.hosts,
     "evidence.identity": evidence.identity,
     "evidence.known": evidence.known,
@@ -72,6 +77,7 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "host.numa.balancing": machine.balancing,
     "ib.cable.ddm": optics.module,
     "ib.counters.fabric": subnet.errors,
+    "ib.fw.switch": fabric.firmware,
     "ib.guid.unique": fabric.guids,
     "ib.ibdiagnet": site.vendor_tool,
     "ib.lft.balance": routes.balance,
@@ -107,15 +113,19 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "k8s.pod.network_status": pods.network_status,
     "k8s.pod.rdma_visible": pods.visible,
     "k8s.pod.request_match": pods.request_match,
+    "k8s.pod.rping": pods.reached,
     "k8s.pod.shm": pods.shm,
     "k8s.pod.stack": pods.libraries,
     "loc.numa": locality.numa,
     "loc.nvlink.fabric": gpus.domain,
     "loc.pod.gpu_nic": pods.near,
+    "loc.rank.nic": locality.ranks,
+    "loc.task.cpu": locality.tasks,
     "loc.topo.matrix": locality.matrix,
     "loc.topo.sysfs": pci_tree.agrees,
     "nccl.bandwidth.node": scale.within_host,
     "nccl.bandwidth.scale": scale.bandwidth,
+    "nccl.bandwidth.variance": scale.variance,
     "nccl.env.clean": collectives.environment,
     "nccl.errors": collectives.errors,
     "nccl.mpi.bandwidth": mpi.bandwidth,
@@ -148,9 +158,12 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "rdma.counters.delta": ports.counters,
     "rdma.device.present": ports.present,
     "rdma.fw.uniform": ports.firmware,
+    "rdma.loopback.bandwidth": loopbacks.bandwidth,
+    "rdma.loopback.scope": loopbacks.scope,
     "rdma.mtu.active": ports.mtu,
     "rdma.netns": ports.netns,
     "rdma.pair.bandwidth": pairs.bandwidth,
+    "rdma.pair.gdr": pairs.direct,
     "rdma.pair.latency": pairs.latency,
     "rdma.port.flaps": flaps.links,
     "rdma.port.rate": ports.rate,
@@ -170,16 +183,20 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "roce.tclass": lossless.tclass,
     "roce.trust": lossless.trust,
     "runtime.gpu_container": pods.gpus,
-    "sched.gres": scheduler.gres,
     "runtime.imex": gpus.memory_domain,
+    "runtime.pmi": scheduler.launcher,
+    "sched.gang": scheduler.gang,
+    "sched.gres": scheduler.gres,
     "sched.state": scheduler.state,
     "sched.topology": scheduler.topology,
     "sched.topology_address": scheduler.address,
     "sharp.am.running": site.aggregation_manager,
     "sharp.an.count": aggregation.count,
+    "sharp.dtype": in_network.types,
     "sharp.hello": aggregation.hello,
+    "sharp.mpi": in_network.mpi,
     "sharp.nccl.gain": gain.sharp,
-    "sharp.nccl.used": collectives.sharp,
+    "sharp.nccl.used": in_network.nccl,
     "sharp.per_rail": aggregation.per_rail,
     "sharp.prereq": aggregation.able,
     "sharp.trees": aggregation.trees,
@@ -223,7 +240,7 @@ def catalogue(facts: Facts, only: Collection[str] = ()) -> Catalogue[Facts]:
         for name in _matching(CHECKS, [prefix]):
             judges[name] = _skip(reason)
     names = {one.id for one in checks}
-    return Catalogue(checks, {name: one for name, one in judges.items() if name in names})
+    return Catalogue(checks, {name: one for name, one in judges.items() if name in names}, WHY)
 
 
 def _matching(checks: Iterable[Check], prefixes: Iterable[str]) -> tuple[str, ...]:

@@ -11,10 +11,12 @@ from sunk_fabric.checks.answers import each, said
 from sunk_fabric.expected import FAIL_SHARE, PASS_SHARE, bandwidth_ceiling
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import perftest
-from sunk_fabric.parse.perftest import Run
+from sunk_fabric.parse.perftest import Bandwidth, End, Run
 
 LARGE_BYTES = 1 << 20
 """Smaller messages measure message rate and not the line. Proposal."""
+GPU_SHARE = 0.95
+"""Of the rate between buffers in the host's memory. What published checks take."""
 P99_US = 4.2
 """Within a leaf. Published for NDR by one site; proposal for others."""
 
@@ -26,7 +28,7 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
         run = reading.parsed.value
         subject = subjects.run(reading.name or reading.path)
         rate, mtu = facts.expected.port_gbit_per_s, run.mtu_bytes
-        row = max(run.bandwidth, key=lambda one: one.size_bytes, default=None)
+        row = largest(run)
         if row is None:
             yield said(Verdict.SKIP, "a latency test", subject, reading)
         elif rate is None or mtu is None or row.size_bytes < LARGE_BYTES:
@@ -57,6 +59,50 @@ def share_verdict(share: float) -> Verdict:
     if share >= PASS_SHARE:
         return Verdict.PASS
     return Verdict.WARN if share >= FAIL_SHARE else Verdict.FAIL
+
+
+def largest(run: Run) -> Bandwidth | None:
+    """Return the row of the largest message; nothing for a latency test."""
+    return max(run.bandwidth, key=lambda one: one.size_bytes, default=None)
+
+
+def direct(facts: Facts) -> Iterator[Answer]:
+    """Between GPU memory as fast as between the hosts' own, for the same ends and messages."""
+    runs: dict[tuple[str, str, str, End | None, int], list[Reading[Run]]] = {}
+
+    def gather(reading: Reading[Run]) -> Iterator[Answer]:
+        run = reading.parsed.value
+        row = largest(run)
+        if row is not None:
+            device = run.settings.get("Device", "")
+            place = (reading.host, device, run.test, run.remote, row.size_bytes)
+            runs.setdefault(place, []).append(reading)
+        return iter(())
+
+    yield from each(facts, perftest.parse, gather)
+    for (host, device, test, _, size), readings in sorted(
+        runs.items(), key=lambda one: str(one[0])
+    ):
+        subject = subjects.run(readings[0].name or readings[0].path, host, device)
+        rates = {True: 0.0, False: 0.0}
+        for one in readings:
+            row = largest(one.parsed.value)
+            assert row is not None
+            gpu = one.parsed.value.gpu
+            rates[gpu] = max(rates[gpu], row.average_gbit_per_s)
+        if size < LARGE_BYTES:
+            words = f"messages of {size} bytes do not fill the line"
+            yield said(Verdict.UNKNOWN, words, subject, *readings)
+        elif not all(rates.values()):
+            words = f"{test} {'with' if rates[True] else 'without'} GPU memory alone: run both"
+            yield said(Verdict.UNKNOWN, words, subject, *readings)
+        else:
+            share = rates[True] / rates[False]
+            words = (
+                f"{rates[True]:.1f} Gb/s with GPU memory, {rates[False]:.1f} without: {share:.2f}"
+            )
+            verdict = Verdict.PASS if share >= GPU_SHARE else Verdict.FAIL
+            yield said(verdict, words, subject, *readings)
 
 
 def latency(facts: Facts) -> Iterator[Answer]:

@@ -13,7 +13,17 @@ from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.amounts import GPU
-from sunk_fabric.checks.answers import each, inside, lacking, latest, missing, place, said, sound
+from sunk_fabric.checks.answers import (
+    each,
+    inside,
+    lacking,
+    latest,
+    missing,
+    place,
+    said,
+    sound,
+    trouble,
+)
 from sunk_fabric.checks.locality import nearest_of
 from sunk_fabric.expected import ROCE_DEVICE_HEADERS_BYTES
 from sunk_fabric.facts import Facts, Parser, Reading
@@ -24,9 +34,11 @@ from sunk_fabric.parse import (
     network_attachments,
     nvidia_topo,
     pcidevice_env,
+    perftest,
     pod_networks,
     proc_limits,
     rdma_system,
+    rping,
     sysfs_rdma,
 )
 from sunk_fabric.parse.network_status import Attachment
@@ -349,3 +361,40 @@ def shm(facts: Facts) -> Iterator[Answer]:
         return (Verdict.PASS if there.size_bytes > DEFAULT_SHM_BYTES else Verdict.FAIL), words
 
     yield from _inside(facts, df.parse, judged)
+
+
+def reached(facts: Facts) -> Iterator[Answer]:
+    """Something went over RDMA from inside each Pod that was granted a device."""
+    if lacks := lacking(facts, pod_networks.parse):
+        yield from lacks
+        return
+    pods = latest(facts, pod_networks.parse)
+    runs: dict[str, list[Reading[Any]]] = {}
+    pings: tuple[Reading[Any], ...] = facts.of(rping.parse, pods=True)
+    for one in (*pings, *facts.of(perftest.parse, pods=True)):
+        runs.setdefault(one.host, []).append(one)
+    for pod in pods.parsed.value:
+        subject = subjects.pod(pod.pod.namespace, pod.pod.name)
+        own = [one for host in pod.hosts for one in runs.get(host, ())]
+        if not _devices(pod):
+            words = "no network of it has a device"
+            yield said(Verdict.SKIP, words, subject, pods)
+        elif not own:
+            yield said(
+                Verdict.UNKNOWN, f"{missing(rping.parse).found} from inside it", subject, pods
+            )
+        else:
+            yield said(*_transfers(own), subject, pods, *own)
+    if not pods.parsed.value:
+        yield said(Verdict.SKIP, "no Pod asks for networks", place(pods), pods)
+
+
+def _transfers(runs: list[Reading[Any]]) -> Judged:
+    """Return whether any of the runs went wrong, or none shows that it went well."""
+    wrong = [one for one in runs if one.format == "rping" and one.parsed.value.errors]
+    if wrong:
+        return Verdict.FAIL, wrong[0].parsed.value.errors[0]
+    unsound = [words for one in runs if (words := trouble(one))]
+    if unsound:
+        return Verdict.UNKNOWN, unsound[0]
+    return Verdict.PASS, f"{len(runs)} runs from it over RDMA"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +11,7 @@ from itertools import pairwise
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
+from sunk_fabric.active.sharp_sides import OFF, ON, is_side
 from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import nccl_log, nccl_tests
@@ -22,6 +24,9 @@ PASS_SHARE, FAIL_SHARE = 0.85, 0.80
 """Of adapters x rate, for rings. Derived: what tests of NDR and HDR adapters give."""
 WARN_DROP, FAIL_DROP = 0.05, 0.10
 """For each doubling of the hosts. Proposal."""
+LEAST_RUNS = 3
+WARN_SPREAD, FAIL_SPREAD = 0.05, 0.10
+"""Standard deviation of the bus bandwidth over its mean. Proposal."""
 RINGED = frozenset({"AllReduce", "AllGather", "ReduceScatter"})
 
 WITHIN_A_HOST = {
@@ -153,3 +158,31 @@ def _growth(known: list[_Measured]) -> Iterator[Answer]:
             used = (best[small].run, best[large].run)
             words = f"{words}, {drop:.1%} less for each doubling"
             yield said(Verdict.FAIL if drop > FAIL_DROP else verdict, words, subject, *used)
+
+
+def variance(facts: Facts) -> Iterator[Answer]:
+    """Runs of the same ranks and sizes agree about their largest message."""
+    runs: dict[tuple[int, int, tuple[int, ...]], list[Reading[Results]]] = {}
+
+    def gather(reading: Reading[Results]) -> Iterator[Answer]:
+        run = reading.parsed.value
+        sizes = tuple(one.size_bytes for one in run.rows)
+        if not any(is_side(reading.name, side) for side in (ON, OFF)):
+            runs.setdefault((run.ranks, run.hosts, sizes), []).append(reading)
+        return iter(())
+
+    yield from each(facts, nccl_tests.parse, gather)
+    for (ranks, hosts, sizes), readings in sorted(runs.items()):
+        name = readings[0].name or readings[0].path
+        rates = [one.parsed.value.rows[-1].bus_gb_per_s[0] for one in readings]
+        words = f"{len(rates)} runs of {ranks} GPUs on {hosts} hosts, {sizes[-1]} bytes"
+        middle = statistics.mean(rates)
+        if len(rates) < LEAST_RUNS or not middle:
+            words = f"{words}: {LEAST_RUNS} at least show how much they vary"
+            yield said(Verdict.UNKNOWN, words, subjects.run(name, "repeated"), *readings)
+            continue
+        spread = statistics.stdev(rates) / middle
+        verdict = Verdict.WARN if spread > WARN_SPREAD else Verdict.PASS
+        verdict = Verdict.FAIL if spread > FAIL_SPREAD else verdict
+        words = f"{words}: {spread:.1%} of {middle:.1f} GB/s"
+        yield said(verdict, words, subjects.run(name, "repeated"), *readings)

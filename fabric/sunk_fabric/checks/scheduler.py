@@ -12,9 +12,11 @@ from sunk_fabric import subjects
 from sunk_fabric.checks.amounts import GPU, gpus_of
 from sunk_fabric.checks.answers import each, lacking, latest, place, said, sound
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import job_places, lspci, nodes, slurm_nodes, slurm_topology
+from sunk_fabric.parse import collectives, job_places, lspci, nodes, slurm_nodes, slurm_topology
+from sunk_fabric.parse.collectives import Measured
 from sunk_fabric.parse.slurm_nodes import SlurmNode
 from sunk_fabric.parse.slurm_topology import SlurmSwitch
+from sunk_jobs.outputs.results import COLLECTIVES
 from sunk_jobs.probe import Place
 
 OUT = frozenset(
@@ -106,6 +108,45 @@ def address(facts: Facts) -> Iterator[Answer]:
                 yield said(verdict, words, subject, places, reading)
 
     yield from each(facts, job_places.parse, judge)
+
+
+def gang(facts: Facts) -> Iterator[Answer]:
+    """A job has run on as many nodes as are promised to one."""
+    wanted = facts.expected.job_nodes
+
+    def judge(reading: Reading[tuple[Place, ...]]) -> Iterator[Answer]:
+        count = len(reading.parsed.value)
+        subject = subjects.run(reading.name or reading.path)
+        if wanted is None:
+            words = f"a job ran on {count} nodes, and the size that is promised is not declared"
+            yield said(Verdict.UNKNOWN, words, subject, reading)
+        else:
+            verdict = Verdict.PASS if count >= wanted else Verdict.UNKNOWN
+            yield said(verdict, f"a job ran on {count} nodes of {wanted}", subject, reading)
+
+    yield from each(facts, job_places.parse, judge)
+
+
+def launcher(facts: Facts) -> Iterator[Answer]:
+    """Ranks of an MPI program found each other, on as many nodes as are promised to a job."""
+    wanted = facts.expected.job_nodes
+
+    def judge(reading: Reading[Measured]) -> Iterator[Answer]:
+        run = reading.parsed.value
+        hosts = len(set(run.hosts))
+        subject = subjects.run(reading.name or reading.path)
+        words = f"{len(run.hosts)} ranks on {hosts} nodes, {run.library or 'an MPI library'}"
+        if run.schema != COLLECTIVES:
+            words = "torch starts its ranks by itself: no launcher of MPI is tried"
+            yield said(Verdict.SKIP, words, subject, reading)
+        elif wanted is None:
+            words += "; the size that is promised is not declared"
+            yield said(Verdict.UNKNOWN, words, subject, reading)
+        else:
+            verdict = Verdict.PASS if hosts >= wanted else Verdict.UNKNOWN
+            yield said(verdict, f"{words}; {wanted} nodes are promised", subject, reading)
+
+    yield from each(facts, collectives.parse, judge)
 
 
 def topology(facts: Facts) -> Iterator[Answer]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, place, said
+from sunk_fabric.checks.answers import each, place, said, sound, trouble
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import iblinkinfo, ibqueryerrors, opensm_conf, opensm_log, saquery, sminfo
 from sunk_fabric.parse.counters import saturated
 from sunk_fabric.parse.dotted import Record
 from sunk_fabric.parse.iblinkinfo import LinkLine
+from sunk_fabric.parse.ibnetdiscover import Kind
 from sunk_fabric.parse.ibqueryerrors import Errors
 from sunk_fabric.parse.opensm_conf import NOT_SET
 from sunk_fabric.parse.opensm_log import OpensmLog
 from sunk_fabric.parse.sminfo import MASTER, SubnetManager
+from sunk_fabric.parse.text import guid
 
 AT_LID = "at-lid-"
 """Begins the names of answers of a manager at a place, which need not be the one that ports obey;
 the collector asks wherever a port says that it runs one."""
+_NO_LIST = "whether there is another, saquery -s tells"
 STANDBY = "2"
 """SMState of a manager that waits to take over; InfiniBand architecture, SMInfo."""
 WAITING = frozenset({"Initialize", "Armed"})
@@ -39,10 +44,10 @@ TRAFFIC = frozenset({"PortXmitData", "PortRcvData", "PortXmitPkts", "PortRcvPkts
 
 
 def master(facts: Facts) -> Iterator[Answer]:
-    """One master that is alive: its activity count grows between two answers."""
+    """One master that is alive: its activity count grows between two answers, and no other."""
     answers: list[SubnetManager] = []
     elsewhere: list[SubnetManager] = []
-    readings: list[Reading[tuple[SubnetManager, ...]]] = []
+    readings: list[Reading[Any]] = []
 
     def gather(reading: Reading[tuple[SubnetManager, ...]]) -> Iterator[Answer]:
         at_lid = reading.name.startswith(AT_LID)
@@ -53,26 +58,80 @@ def master(facts: Facts) -> Iterator[Answer]:
     yield from each(facts, sminfo.parse, gather)
     if not readings:
         return
+    records = sound(facts, saquery.parse)
+    verdict, words = _master(answers, elsewhere, records, _names(facts))
+    yield said(verdict, words, subjects.FABRIC, *readings, *records)
+
+
+def _master(
+    answers: list[SubnetManager],
+    elsewhere: list[SubnetManager],
+    records: Iterable[Reading[tuple[Record, ...]]],
+    names: Mapping[int, str],
+) -> tuple[Verdict, str]:
+    every = [one for reading in records for one in reading.parsed.value]
     masters = [one for one in answers if one.state == MASTER]
     places = {one.guid: one.lid for one in (*answers, *elsewhere) if one.state == MASTER}
+    places |= _masters_told(every)
+    claimed = saquery.manager_lids(every)
+    silent = sorted(claimed - {one.lid for one in (*answers, *elsewhere)})
+    at = _At(names)
     if len(places) > 1:
-        told = ", ".join(f"{guid} at lid {lid}" for guid, lid in sorted(places.items()))
-        words = f"{len(places)} masters: {told}"
-        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
-    elif not answers:
-        words = "nobody answers as subnet manager"
-        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
-    elif not masters:
-        yield said(Verdict.FAIL, "no subnet manager is master", subjects.FABRIC, *readings)
-    elif len(masters) < 2:
-        words = "one answer does not show whether it lives: ask twice"
-        yield said(Verdict.UNKNOWN, words, subjects.FABRIC, *readings)
-    elif max(one.activity_count for one in masters) == min(one.activity_count for one in masters):
-        words = f"the master at lid {masters[0].lid} stands still"
-        yield said(Verdict.FAIL, words, subjects.FABRIC, *readings)
+        told = ", ".join(f"{guid} at {at(lid)}" for guid, lid in sorted(places.items()))
+        return Verdict.FAIL, f"{len(places)} masters: {told}"
+    if not masters:
+        words = "no subnet manager is master" if answers else "nobody answers as subnet manager"
+        return Verdict.FAIL, words
+    counts = {one.activity_count for one in masters}
+    words = f"master at {at(masters[0].lid)}, priority {masters[0].priority}, alive"
+    if len(masters) < 2:
+        verdict, words = Verdict.UNKNOWN, "one answer does not show whether it lives: ask twice"
+    elif len(counts) == 1:
+        verdict, words = Verdict.FAIL, f"the master at {at(masters[0].lid)} stands still"
+    elif masters[0].lid not in claimed:
+        # A list without the one that is known to be there is none of all.
+        told = "saquery -s, which tells of others, does not list it" if claimed else _NO_LIST
+        verdict, words = Verdict.UNKNOWN, f"{words}; {told}"
+    elif silent:
+        others = ", ".join(at(lid) for lid in silent)
+        words = f"{words}; another may run at {others}, which did not answer"
+        verdict = Verdict.UNKNOWN
     else:
-        words = f"master at lid {masters[0].lid}, priority {masters[0].priority}, alive"
-        yield said(Verdict.PASS, words, subjects.FABRIC, *readings)
+        verdict = Verdict.PASS
+    return verdict, words
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Says where a LID is, by the names of a scan."""
+
+    names: Mapping[int, str]
+
+    def __call__(self, lid: int) -> str:
+        name = self.names.get(lid, "")
+        return f"lid {lid} ({name})" if name else f"lid {lid}"
+
+
+def _names(facts: Facts) -> Mapping[int, str]:
+    """Return LID -> description of the node whose port has it, as the scan tells."""
+    if facts.scan is None or trouble(facts.scan):
+        return {}
+    found: dict[int, str] = {}
+    for node in facts.scan.parsed.value.nodes:
+        own = (node.lid,) if node.kind is Kind.SWITCH else (one.lid for one in node.ports)
+        found |= {lid: node.description for lid in own if lid}
+    return found
+
+
+def _masters_told(records: Iterable[Record]) -> dict[str, int]:
+    """Return GUID -> LID of masters that the administrator's records tell of."""
+    return {
+        guid(one.values.get("GUID", "")): int(one.values["LID"])
+        for one in records
+        if one.title == "SMInfoRecord"
+        and one.values.get("SMState") == str(MASTER)
+        and one.values.get("LID", "").isdecimal()
+    }
 
 
 def standby(facts: Facts) -> Iterator[Answer]:

@@ -21,17 +21,17 @@ from sunk_fabric.collect.conversation import Conversation, Limits, Taken, now
 from sunk_fabric.collect.keeping import Keeper
 from sunk_fabric.collect.kube_texts import KubeTexts
 from sunk_fabric.collect.plan import Plan
-from sunk_fabric.collect.questions import OnceOf, OnceQuestion, Question, manager_questions
+from sunk_fabric.collect.questions import IS_SM, OnceOf, OnceQuestion, Question, manager_questions
 from sunk_fabric.collect.transport import Transport
 from sunk_fabric.collection import Collection, HostRecord, Outcome
-from sunk_fabric.parse import sysfs_rdma
+from sunk_fabric.parse import saquery, sysfs_rdma
 from sunk_fabric.parse.text import printable
 from sunk_jobs.sysfs_rdma import RdmaPort
 
 AT_ONCE = 32
 _TELL_SECONDS = 0.5
-_IS_SM = 1 << 1
-"""Of a port's capability mask; InfiniBand architecture, PortInfo."""
+MOST_MANAGERS = 64
+"""That are asked one by one; more is no subnet, but a text that lies."""
 _LAST_LID = 0xBFFF
 """Of unicast; InfiniBand architecture."""
 
@@ -306,8 +306,6 @@ def _ask_once(
             current.outcome = f"asked {host}"
             if of is OnceOf.FABRIC:
                 found.fabric_from = host
-                seconds = max(one.question.within_seconds for one in questions)
-                questions += manager_questions(_manager_lids(run), within_seconds=seconds)
             found.notes += _ask_one_for_all(run, host, questions, current.detail)
     return found
 
@@ -321,7 +319,7 @@ def _ask_one_for_all(
     try:
         with run.conversation(host) as talk:
             run.check_name(host, talk)
-            for one in questions:
+            for one in _with_managers(run, questions):
                 tell(f"{one.question.shown} on {host}")
                 taken: Taken = talk.ask(one.question)
                 run.keeper.add(taken, host=host, over=run.transport.over(host))
@@ -329,6 +327,14 @@ def _ask_one_for_all(
                     yield f"{one.question.shown} on {host}: {taken.incomplete}"
     except NotReached as exc:
         yield printable(exc.message, 600)
+
+
+def _with_managers(run: _Run, questions: tuple[OnceQuestion, ...]) -> Iterator[OnceQuestion]:
+    """Yield the questions, then those to ports that say by then that they run a manager."""
+    yield from questions
+    if questions[0].of is OnceOf.FABRIC:
+        seconds = max(one.question.within_seconds for one in questions)
+        yield from manager_questions(_manager_lids(run), within_seconds=seconds)
 
 
 def _host_for(of: OnceOf, run: _Run, records: Mapping[str, HostRecord]) -> str:
@@ -360,15 +366,22 @@ def _ports(run: _Run, evidence: Evidence) -> Iterator[RdmaPort]:
 
 
 def _manager_lids(run: _Run) -> set[int]:
-    """Return the LIDs of ports that say that they run a subnet manager."""
+    """Return the LIDs of ports that say that they run a subnet manager.
+
+    Hosts that were asked tell of their own; the subnet's administrator tells of all, those of hosts
+    that nobody logs into among them.
+    """
     texts = [one for one in run.keeper.evidence.values() if one.name == "sysfs_rdma"]
     values = [port.values for one in texts for port in _ports(run, one)]
-    return {
-        lid
+    found = {
+        _hexadecimal(one.get("lid"))
         for one in values
-        if (_hexadecimal(one.get("cap_mask")) & _IS_SM)
-        and 0 < (lid := _hexadecimal(one.get("lid"))) <= _LAST_LID
+        if _hexadecimal(one.get("cap_mask")) & saquery.IS_SM
     }
+    for one in run.keeper.evidence.values():
+        if one.name == IS_SM:
+            found |= saquery.manager_lids(saquery.parse(run.keeper.read(one)).value)
+    return set(sorted(one for one in found if 0 < one <= _LAST_LID)[:MOST_MANAGERS])
 
 
 def _hexadecimal(text: str | None) -> int:

@@ -128,6 +128,30 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         "[ $n = 1 ] || echo 'no GPU and no network card on PCI'",
     ),
     (
+        "task_cpus",
+        # Who of a job has a GPU or an adapter open, and which processors are near that.
+        "cd {root} || exit 1\n"
+        "a=$(find /proc/[0-9]*/fd -maxdepth 1 \\( -lname '*/dev/nvidia[0-9]*' -o \\\n"
+        "  -lname '*/dev/infiniband/uverbs[0-9]*' \\) -printf '%h %l\\n' 2>/dev/null | sort -u)\n"
+        "printf '%s\\n' \"$a\" | while read -r h d; do\n"
+        "  p=${h%/fd}; n=${d##*/}; i=\n"
+        "  e=$(tr '\\0' '\\n' <\"$p/environ\") 2>/dev/null || continue\n"
+        "  j=$(printf '%s\\n' \"$e\" | sed -n 's/^SLURM_JOB_ID=\\([0-9]*\\)$/\\1/p')\n"
+        "  r=$(printf '%s\\n' \"$e\" | sed -n 's/^SLURM_PROCID=\\([0-9]*\\)$/\\1/p')\n"
+        '  [ -n "$j" ] && [ -n "$r" ] || continue\n'
+        '  case "$n" in\n'
+        "    uverbs*) i=$(cat class/infiniband_verbs/$n/ibdev)\n"
+        "      l=class/infiniband_verbs/$n/device/local_cpulist ;;\n"
+        '    *) g=$(grep -l "Minor:[[:space:]]*${n#nvidia}$" '
+        "/proc/driver/nvidia/gpus/*/information)\n"
+        "      i=${g%/information} i=${i##*/}; l=bus/pci/devices/$i/local_cpulist ;;\n"
+        "  esac 2>/dev/null\n"
+        '  c=$(sed -n "s/^Cpus_allowed_list:[[:space:]]*//p" "$p/status") 2>/dev/null || continue\n'
+        '  l=$(cat "$l" 2>/dev/null)\n'
+        '  echo "$j $r ${p#/proc/} ${c:--} $n ${i:--} ${l:--}"\n'
+        "done | grep . || echo 'no task of a job has a GPU or an adapter open'",
+    ),
+    (
         "pcidevice_env",
         "e=$(tr '\\0' '\\n' </proc/1/environ) || exit 1\n"
         "printf '%s\\n' \"$e\" | grep '^PCIDEVICE_' || echo 'no variable PCIDEVICE_*'",
@@ -179,12 +203,15 @@ class OnceOf(Enum):
     SLURM = "one where slurmd runs, or any"
 
 
+IS_SM = "saquery.is-sm"
+"""Name of the list of all ports that say that they run a subnet manager."""
 ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
     ("sminfo.first", "sminfo", OnceOf.FABRIC),
     ("ibnetdiscover", "ibnetdiscover", OnceOf.FABRIC),
     ("iblinkinfo", "iblinkinfo", OnceOf.FABRIC),
     ("ibqueryerrors", "ibqueryerrors --skip-sl", OnceOf.FABRIC),
     ("saquery", "saquery SMIR", OnceOf.FABRIC),
+    (IS_SM, "saquery -s", OnceOf.FABRIC),
     ("sminfo.second", "sminfo", OnceOf.FABRIC),
     ("slurm_topology", "scontrol show topology", OnceOf.SLURM),
     ("slurm_nodes", "scontrol --oneliner show nodes", OnceOf.SLURM),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from sunk_fabric.parse.text import Reader, printable
@@ -27,12 +27,15 @@ _PART = re.compile(r"\s+[A-Za-z]\w*(?: dump)?:?")
 _FIELD = re.compile(r"\s*([A-Za-z0-9_ /-]{1,60}?):?\.{1,80}(.*)")
 
 
-def records(reader: Reader, title: re.Pattern[str]) -> tuple[Record, ...]:
+def records(
+    reader: Reader, title: re.Pattern[str], headings: Container[str] = ()
+) -> tuple[Record, ...]:
     """Return the records of a text; lines that are neither title nor field are unknown.
 
     Args:
         reader: the text.
         title: matches a whole title line; its first group is kept.
+        headings: lines above groups of records.
     """
     found: list[Record] = []
     values: dict[str, str] = {}
@@ -43,7 +46,7 @@ def records(reader: Reader, title: re.Pattern[str]) -> tuple[Record, ...]:
             found.append(Record(printable(head[1]), values))
         elif pair and found:
             values.setdefault(pair[1].strip(), printable(pair[2].strip()))
-        elif line.strip() and not (found and _PART.fullmatch(line)):
+        elif line.strip() and line not in headings and not (found and _PART.fullmatch(line)):
             reader.unknown(line)
     for one in found:
         if not one.values:

@@ -1,14 +1,15 @@
 """ibdiagnet2.db_csv: the nodes, ports and links of a fabric, as the scan that ibnetdiscover gives.
 
-The file is a list of named tables. Three of them are read, by the names of their columns, as order
-and spelling change between releases; the others only have to be whole.
+The file is a list of named tables. Four of them are read, by the names of their columns, as order
+and spelling change between releases; the others only have to be whole. Versions of firmware are in
+a table that not every run writes.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sunk_fabric.parse.ibnetdiscover import Discovery, Kind, Node, PortLine
@@ -36,8 +37,16 @@ _NEEDED = {
     "PORTS": ("nodeguid", "portguid", "portnum", "lid", "linkwidthactv", "linkspeedactv"),
     "LINKS": ("nodeguid1", "portnum1", "nodeguid2", "portnum2"),
 }
+_OPTIONAL = {"NODES_INFO": ("nodeguid",)}
+_VERSIONS = (
+    ("fwinfo_extended_major", "fwinfo_extended_minor", "fwinfo_extended_subminor"),
+    ("fwinfo_major", "fwinfo_minor", "fwinfo_subminor"),
+)
+"""Columns of a version, hexadecimal; the shorter ones are cut to a byte in newer switches."""
 _ALIASES = {"portnumber": "portnum", "portnumber1": "portnum1", "portnumber2": "portnum2"}
+_READ = _NEEDED | _OPTIONAL
 _GUID, _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,16}"), re.compile(r"\d{1,5}")
+_HEXADECIMAL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,8}")
 Row = Mapping[str, str]
 
 
@@ -50,7 +59,17 @@ def parse(content: Content) -> Parsed[Discovery]:
             reader.unknown(line)
     tables.finish()
     nodes = _nodes(reader, tables.rows)
-    return reader.outcome(Discovery(generated="", nodes=nodes))
+    firmware = dict(_firmware(tables.rows.get("NODES_INFO", ())))
+    return reader.outcome(Discovery(generated="", nodes=nodes, firmware=firmware))
+
+
+def _firmware(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        for columns in _VERSIONS:
+            parts = [row.get(one, "") for one in columns]
+            if all(_HEXADECIMAL.fullmatch(one) for one in parts):
+                yield guid(row["nodeguid"]), ".".join(str(int(one, 16)) for one in parts)
+                break
 
 
 @dataclass
@@ -75,7 +94,7 @@ class _Tables:
             return closes
         if not self.name:
             return not line.strip() or line.startswith("#")
-        if self.name in _NEEDED:
+        if self.name in _READ:
             return self._row(line)
         return True
 
@@ -87,12 +106,12 @@ class _Tables:
         if not self.columns:
             names = (one.strip().lower() for one in cells)
             self.columns = tuple(_ALIASES.get(one, one) for one in names)
-            missing = sorted(set(_NEEDED[self.name]) - set(self.columns))
+            missing = sorted(set(_READ[self.name]) - set(self.columns))
             if missing:
                 self.reader.damaged(f"the table {self.name} has no column {missing[0]}")
             self.rows.setdefault(self.name, [])
             return True
-        if len(cells) != len(self.columns) or not set(_NEEDED[self.name]) <= set(self.columns):
+        if len(cells) != len(self.columns) or not set(_READ[self.name]) <= set(self.columns):
             return False
         row = dict(zip(self.columns, (one.strip() for one in cells), strict=True))
         if not _well_formed(row):

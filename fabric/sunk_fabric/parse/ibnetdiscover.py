@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -75,10 +75,12 @@ class Discovery:
     Attributes:
         generated: when, as the tool wrote it; empty when not told.
         nodes: in the order of the text.
+        firmware: GUID of a node -> its version, where the tool told some.
     """
 
     generated: str
     nodes: tuple[Node, ...]
+    firmware: Mapping[str, str] = field(default_factory=dict)
 
 
 _KINDS = {

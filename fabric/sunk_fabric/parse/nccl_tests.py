@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sunk_fabric.parse.sharp_lines import sharp_line
 from sunk_fabric.parse.text import Content, Parsed, Reader, printable
 
 
@@ -85,7 +86,7 @@ def parse(content: Content) -> Parsed[Results]:
             bounds = int(footer[1])
             if (footer[2] == "OK") != (bounds == 0):
                 reader.damaged(f"line {reader.number} contradicts itself")
-        elif line.strip() and not line.startswith("#") and not _NCCL.fullmatch(line):
+        elif line.strip() and not line.startswith("#") and not _of_library(line):
             reader.unknown(line)
     if not rows:
         reader.damaged("there is no row of results")
@@ -101,6 +102,11 @@ def parse(content: Content) -> Parsed[Results]:
             out_of_bounds=bounds,
         )
     )
+
+
+def _of_library(line: str) -> bool:
+    """Return whether NCCL or its plugin for SHARP printed a line between those of the table."""
+    return _NCCL.fullmatch(line) is not None or sharp_line(line) is not None
 
 
 def _row(found: re.Match[str]) -> Row:

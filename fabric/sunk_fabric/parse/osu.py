@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sunk_fabric.parse.sharp_lines import SharpLog, SharpSaid
 from sunk_fabric.parse.text import Content, Parsed, Reader
 
 
@@ -18,6 +19,7 @@ class Run:
         memory: what the buffers are in, ``CUDA``; empty for the host's memory.
         mb_per_s: bytes of the message -> 10⁶ bytes per second; empty for a latency test.
         us: bytes of the message -> mean microseconds; empty for a bandwidth test.
+        sharp: what SHARP's library said in between.
     """
 
     test: str
@@ -25,6 +27,7 @@ class Run:
     memory: str
     mb_per_s: dict[int, float]
     us: dict[int, float]
+    sharp: SharpLog
 
 
 _HEADER = re.compile(r"# OSU MPI(?:-([A-Z]{2,12}))? ([A-Za-z][A-Za-z -]{1,60}) Test v(\S{1,20}) *")
@@ -37,6 +40,7 @@ def parse(content: Content) -> Parsed[Run]:
     reader = Reader(content)
     test = version = memory = unit = ""
     figures: dict[int, float] = {}
+    said = SharpSaid()
     for line in reader:
         header, columns, row = (one.fullmatch(line) for one in (_HEADER, _COLUMNS, _ROW))
         if header and test:
@@ -49,7 +53,7 @@ def parse(content: Content) -> Parsed[Run]:
             figures[int(row[1])] = float(row[2])
         elif row and unit:
             reader.damaged(f"line {reader.number}: sizes do not grow: there are several runs in it")
-        elif line.strip() and not line.startswith("#"):
+        elif line.strip() and not line.startswith("#") and not said.take(line):
             reader.unknown(line)
     if not test or not unit or not figures:
         reader.damaged("there is no whole benchmark in it: header, unit and figures")
@@ -61,5 +65,6 @@ def parse(content: Content) -> Parsed[Run]:
             memory=memory,
             mb_per_s=figures if bandwidth else {},
             us={} if bandwidth else figures,
+            sharp=said.log(),
         )
     )

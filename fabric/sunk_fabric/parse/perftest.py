@@ -46,6 +46,19 @@ class Latency:
     p99_us: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a run.
+
+    Attributes:
+        lid: of its port; 0 on Ethernet.
+        gid: in the kernel's form, ``fe80:0000:…``; empty when not printed.
+    """
+
+    lid: int
+    gid: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run.
@@ -55,12 +68,18 @@ class Run:
         settings: the tool's words: Device, Link type, Mtu, Connection type, GID index.
         bandwidth: rows, in order.
         latency: rows, in order.
+        local: this end; nothing when not printed, or printed for several queue pairs unlike.
+        remote: the other end.
+        gpu: whether the buffers were in a GPU's memory.
     """
 
     test: str
     settings: Mapping[str, str]
     bandwidth: tuple[Bandwidth, ...]
     latency: tuple[Latency, ...]
+    local: End | None = None
+    remote: End | None = None
+    gpu: bool = False
 
     @property
     def mtu_bytes(self) -> int | None:
@@ -77,7 +96,9 @@ _SETTING = re.compile(r" ([A-Za-z#][A-Za-z0-9_.*/ -]{0,40}?)\s*: (.{0,100})")
 _HEADER = re.compile(r" #bytes +#iterations +(.*)")
 _UNIT = re.compile(r"BW average\[([A-Za-z/]{1,8})\]")
 _ROW = re.compile(r" ?(\d{1,12}) +(\d{1,12})((?:[ \t]+[0-9.]{1,20}){1,8})\s*")
-_ADDRESS = re.compile(r" (?:local|remote) address: .*| GID: [0-9: ]*")
+_ADDRESS = re.compile(r" (local|remote) address: (?:LID 0x([0-9a-f]{1,4})\b)?.*")
+_GID = re.compile(r" GID: (\d{1,3}(?::\d{1,3}){15})\s*")
+_GPU_BUFFER = "allocated GPU buffer"
 _NOISE = (
     "-----",
     "*****",
@@ -105,6 +126,16 @@ class _Building:
     known: bool = False
     bandwidth: list[Bandwidth] = field(default_factory=list)
     latency: list[Latency] = field(default_factory=list)
+    ends: dict[str, set[End]] = field(default_factory=lambda: {"local": set(), "remote": set()})
+    side: str = ""
+    lid: int = 0
+    gpu: bool = False
+
+    def end(self, side: str) -> End | None:
+        ends = self.ends[side]
+        # A line without a GID begins each end; where one follows, it is the whole.
+        whole = {one for one in ends if one.gid} or ends
+        return next(iter(whole)) if len(whole) == 1 else None
 
 
 def parse(content: Content) -> Parsed[Run]:
@@ -112,6 +143,7 @@ def parse(content: Content) -> Parsed[Run]:
     reader = Reader(content)
     run = _Building()
     for line in reader:
+        run.gpu |= line.startswith(_GPU_BUFFER)
         if not _take(run, line) and line.strip() and not line.startswith(_NOISE):
             reader.unknown(line)
     if not run.bandwidth and not run.latency:
@@ -122,12 +154,15 @@ def parse(content: Content) -> Parsed[Run]:
             settings=run.settings,
             bandwidth=tuple(run.bandwidth),
             latency=tuple(run.latency),
+            local=run.end("local"),
+            remote=run.end("remote"),
+            gpu=run.gpu,
         )
     )
 
 
 def _take(run: _Building, line: str) -> bool:
-    if _ADDRESS.fullmatch(line):
+    if _address(run, line):
         return True
     test, header, row = _TEST.fullmatch(line), _HEADER.fullmatch(line), _ROW.fullmatch(line)
     if test:
@@ -143,6 +178,20 @@ def _take(run: _Building, line: str) -> bool:
     else:
         return _settings(run, line)
     return True
+
+
+def _address(run: _Building, line: str) -> bool:
+    place, gid = _ADDRESS.fullmatch(line), _GID.fullmatch(line)
+    if place:
+        run.side, run.lid = place[1], int(place[2] or "0", 16)
+        run.ends[run.side].add(End(run.lid))
+    elif gid and run.side:
+        numbers = [int(one) % 256 for one in gid[1].split(":")]
+        words = (
+            f"{high:02x}{low:02x}" for high, low in zip(numbers[::2], numbers[1::2], strict=True)
+        )
+        run.ends[run.side].add(End(run.lid, ":".join(words)))
+    return bool(place or gid)
 
 
 def _row(run: _Building, size: int, iterations: int, texts: list[str]) -> bool:

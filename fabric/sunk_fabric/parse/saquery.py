@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sunk_fabric.parse.dotted import Record, records
 from sunk_fabric.parse.text import Content, Parsed, Reader
 
 _TITLE = re.compile(r"(\w+)(?: dump| Record dump)?:?(?: dump:)?")
+_HEADINGS = frozenset({"IsSM ports", "IsSMdisabled ports"})
+_MASK = re.compile(r"0x[0-9a-fA-F]{1,8}")
+IS_SM = 1 << 1
+"""Of a port's capability mask; InfiniBand architecture, PortInfo."""
 _CODE = re.compile(r"0x([0-9a-fA-F]{1,2})")
 
 RATE_GBIT_PER_S = {
@@ -44,7 +49,21 @@ MTU_BYTES = {1: 256, 2: 512, 3: 1024, 4: 2048, 5: 4096}
 def parse(content: Content) -> Parsed[tuple[Record, ...]]:
     """Return every record; its title is the kind, such as ``PathRecord``."""
     reader = Reader(content)
-    return reader.outcome(records(reader, _TITLE))
+    return reader.outcome(records(reader, _TITLE, _HEADINGS))
+
+
+def manager_lids(found: Iterable[Record]) -> frozenset[int]:
+    """Return the LIDs of ports that say that they run a subnet manager, of ``saquery -s``."""
+    return frozenset(
+        int(one.values["EndPortLid"])
+        for one in found
+        if one.values.get("EndPortLid", "").isdecimal()
+        and _number(one.values.get("capability_mask", "")) & IS_SM
+    )
+
+
+def _number(text: str) -> int:
+    return int(text, 16) if _MASK.fullmatch(text) else 0
 
 
 def rate_gbit_per_s(text: str) -> float | None:

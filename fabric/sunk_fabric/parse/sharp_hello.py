@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sunk_fabric.parse.sharp_lines import sharp_line
 from sunk_fabric.parse.text import Content, Parsed, Reader, printable
 
 
@@ -23,8 +24,6 @@ class Hello:
     errors: tuple[str, ...]
 
 
-_LINE = re.compile(r"\[\S{1,255}:\d{1,7}:\d{1,9} - [\w./-]{1,80}:\d{1,6}\]\s+([A-Z]{4,8})\s+(.*)")
-_ERRORS = frozenset({"ERROR", "FATAL"})
 _PASSED, _FAILED = "Test Passed.", re.compile(r"Test Failed.*", re.IGNORECASE)
 
 
@@ -34,11 +33,11 @@ def parse(content: Content) -> Parsed[Hello]:
     passed, failed, trees = False, False, 0
     errors: list[str] = []
     for line in reader:
-        match = _LINE.fullmatch(line)
-        if match:
-            trees += match[2].startswith("tree_info:")
-            if match[1] in _ERRORS:
-                errors.append(printable(match[2]))
+        said = sharp_line(line)
+        if said:
+            trees += bool(said.tree)
+            if said.is_error:
+                errors.append(printable(said.text))
         elif line.strip() == _PASSED:
             passed = True
         elif _FAILED.fullmatch(line.strip()):

@@ -53,6 +53,20 @@ class Hca:
 
 
 @dataclass(frozen=True, order=True)
+class Uplink:
+    """The adapter that channels of a GPU leave the node by.
+
+    Attributes:
+        gpu: its number on the node, as nvidia-smi counts; None where a release before 2.13 prints
+            its PCI address instead.
+        adapter: NCCL's number of the adapter.
+    """
+
+    gpu: int | None
+    adapter: int
+
+
+@dataclass(frozen=True, order=True)
 class Tuned:
     """What NCCL chose for one size.
 
@@ -78,6 +92,7 @@ class Process:
         hcas: adapters, sorted by index.
         no_device: whether it found no adapter at all.
         channels: transports with how many channels use each.
+        uplinks: adapters of its own GPU's channels; not those that go through another rank (PXN).
         gdr: adapter -> whether GPUDirect RDMA is enabled for it.
         plugins: loaded plugins, such as ``collnet plugin SHARP (v11)``.
         collnet_refused: why no in-network reduction, in NCCL's words.
@@ -99,6 +114,7 @@ class Process:
     hcas: tuple[Hca, ...] = ()
     no_device: bool = False
     channels: Counter[Transport] = field(default_factory=Counter)
+    uplinks: set[Uplink] = field(default_factory=set)
     gdr: dict[str, bool] = field(default_factory=dict)
     plugins: set[str] = field(default_factory=set)
     collnet_refused: set[str] = field(default_factory=set)
@@ -138,6 +154,12 @@ _PREFIX = re.compile(
     r"(?:\S{1,100}:\d{1,6} (?:\([^)]{1,100}\) )?)?NCCL (INFO|WARN|TRACE|ABORT) (.*)"
 )
 _CHANNEL = re.compile(r"(?:Channel|CollNet) \d{1,4}(?:/\d{1,4})? : .{1,200}? via (.{1,200})")
+_UPLINK = re.compile(
+    r"Channel \d{1,4}(?:/\d{1,4})? : \d{1,9}\[([0-9a-f]{1,12})\] -> \d{1,9}\[([0-9a-f]{1,12})\] "
+    r"\[(send|receive)\] via NET/IB/(\d{1,4})(?:/.*)?"
+)
+_LAST_GPU = 99
+"""Larger numbers are PCI addresses, which are hexadecimal and end with three digits of a slot."""
 _USING = re.compile(r"Using network (.{1,60}?)\s*")
 _ASSIGNED = re.compile(r"Assigned NET plugin (.{1,60}) to comm")
 _HCAS = re.compile(r"NET/IB : Using (.*)")
@@ -223,6 +245,11 @@ def _take(process: Process, level: str, text: str) -> None:
 
 def _channel(process: Process, found: re.Match[str]) -> None:
     process.channels[transport(found[1])] += 1
+    way = _UPLINK.fullmatch(found[0])
+    if way:
+        own = way[1] if way[3] == "send" else way[2]
+        known = own.isdigit() and int(own) <= _LAST_GPU
+        process.uplinks.add(Uplink(int(own) if known else None, int(way[4])))
 
 
 def _network(process: Process, found: re.Match[str]) -> None:

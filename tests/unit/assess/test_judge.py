@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sunk.assess.check import Check, Criterion
 from sunk.assess.coverage import coverage
 from sunk.assess.graph import ordered, with_dependencies
-from sunk.assess.judge import NOT_IMPLEMENTED, Answer, Catalogue, judge
+from sunk.assess.judge import Answer, Catalogue, is_unjudged, judge
 from sunk.assess.verdict import Domain, Finding, Verdict, exit_code
 from sunk.errors import ConfigError
 
@@ -87,7 +87,14 @@ def test_crash_after_a_good_answer_hides_the_good_answer():
 
 def test_check_without_a_judge_is_unknown_as_not_implemented():
     (found,) = judge(Catalogue((check("a"),), {}), None, {E})
-    assert (found.verdict, found.found) == (Verdict.UNKNOWN, NOT_IMPLEMENTED)
+    words = "not implemented: this version has no judge for it"
+    assert (found.verdict, found.found) == (Verdict.UNKNOWN, words)
+    assert is_unjudged(found)
+
+
+def test_reason_why_a_check_has_no_judge_is_told():
+    (found,) = judge(Catalogue((check("a"),), {}, {"a": "people sign it"}), None, {E})
+    assert found.found == "not implemented: people sign it"
 
 
 def test_check_without_a_judge_is_not_blocked_and_blocks_what_depends_on_it():
@@ -96,7 +103,7 @@ def test_check_without_a_judge_is_not_blocked_and_blocks_what_depends_on_it():
         {"root": says(answer(Verdict.FAIL)), "b": says(answer(Verdict.PASS))},
     )
     found = {one.check: one for one in judge(catalogue, None, {E})}
-    assert (found["a"].verdict, found["a"].found) == (Verdict.UNKNOWN, NOT_IMPLEMENTED)
+    assert (found["a"].verdict, is_unjudged(found["a"])) == (Verdict.UNKNOWN, True)
     assert (found["b"].verdict, found["b"].blocked_by) == (Verdict.BLOCKED, ("a",))
 
 

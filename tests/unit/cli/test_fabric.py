@@ -154,10 +154,13 @@ def test_catalogue_lists_one_group(capsys):
     assert judged["storage.metadata"] == ("yes", "documented")
 
 
-def test_catalogue_says_of_drills_that_no_judge_is_there(capsys):
+def test_catalogue_says_of_drills_that_no_judge_is_there_and_why(capsys):
     assert run("catalogue", "list", "--group", "accept", "--output", "json") == exits.OK
     rows = json.loads(capsys.readouterr().out)
-    assert {(one["judged"], one["proof"]) for one in rows} == {("not implemented", "-")}
+    assert {one["proof"] for one in rows} == {"-"}
+    why = {one["id"]: one["judged"] for one in rows}
+    assert why["accept.operator"] == "no: people sign it; no machine tells"
+    assert all(one.startswith("no: ") for one in why.values())
 
 
 def test_catalogue_shows_rule_source_and_proof(capsys):

@@ -76,3 +76,32 @@ def test_one_job_on_two_hosts_is_for_slurm_and_has_no_rail(tmp_path, capsys, too
     assert run("h[0-3]", *words, "--tool", tool, "--folder", folder, "--yes") == exits.USAGE
     assert why in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_dry_run_of_sharp_states_its_runs_and_cost_and_touches_nothing(tmp_path, profile, capsys):
+    site = tmp_path / "site.yaml"
+    site.write_text("gpus_per_host: 4\n")
+    words = ("--sharp", "all_reduce_perf", "--profile", profile, "-p", "gpu", "--expect", site)
+    code = run("h[0-3]", *words, "--dry-run", "--folder", tmp_path / "found", "-o", "json")
+    stated = json.loads(capsys.readouterr().out)
+    assert code == exits.OK
+    assert [one["name"] for one in stated["runs"]] == [
+        *("sharp-on", "sharp-off", "sharp-off-2", "sharp-on-2")
+    ]
+    assert stated["runs"][0]["command"].endswith("-g 4")
+    assert (stated["cost_at_most"], stated["currency"]) == (pytest.approx(13.33), "EUR")
+    assert not (tmp_path / "found").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("h[0-3]", "--run", "ssh {host} {shell}"), "which Slurm starts"),
+        (("h0",), "fewer than two"),
+    ],
+)
+def test_sharp_is_one_job_of_slurm_on_several_hosts(tmp_path, capsys, words, why):
+    folder = tmp_path / "found"
+    assert run(*words, "--sharp", "torch", "--folder", folder, "--yes") == exits.USAGE
+    assert why in capsys.readouterr().err
+    assert not folder.exists()

@@ -11,14 +11,8 @@ from sunk_fabric import service
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse import ibdiagnet_sharp
 from tests.support.fabric_checks import every
-from tests.support.fabric_texts import fixtures
+from tests.support.fabric_texts import text
 from tests.support.simulated_fabric import Place, Simulated, eight_rail, two_level, with_aggregation
-
-
-def text(format_name: str, name: str) -> bytes:
-    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
-    return one.content
-
 
 TREES = text("ibdiagnet_sharp", "two-levels")
 PASSED, FAILED = text("sharp_hello", "passed"), text("sharp_hello", "no-manager")

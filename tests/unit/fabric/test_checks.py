@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sunk.assess.bundle import Kept, pack
 from sunk.assess.check import Proof
 from sunk.assess.evidence import evidence_of
-from sunk.assess.judge import NOT_IMPLEMENTED, judge
+from sunk.assess.judge import NOT_IMPLEMENTED, is_unjudged, judge
 from sunk.assess.verdict import Verdict
 from sunk.errors import InputError
 from sunk_fabric import folder as folders
@@ -27,18 +27,13 @@ from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import intended_of
 from tests.support.examples import examples
 from tests.support.fabric_checks import every
-from tests.support.fabric_texts import FOLDER, fixtures
+from tests.support.fabric_texts import FOLDER, fixtures, text
 from tests.support.simulated_fabric import Place, eight_rail
 
 IBSTAT = (FOLDER / "ibstat" / "two-adapters.txt").read_bytes()
 HEALTHY_IBSTAT = (
     IBSTAT.replace(b"Down", b"Active").replace(b"Polling", b"LinkUp").replace(b"40 (FDR10)", b"400")
 )
-
-
-def text(format_name, name):
-    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
-    return one.content
 
 
 # --- the catalogue
@@ -60,7 +55,7 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     assert recorded == {
         *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
         *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
-        *("proc_limits", "proc_modules", "rdma_link", "rdma_system"),
+        *("proc_limits", "proc_modules", "rdma_link", "rdma_system", "task_cpus"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
         *("evidence.hosts", "host.limits.memlock", "host.modules", "ib.shield.enabled"),
@@ -79,11 +74,13 @@ def test_every_check_has_a_judge_or_a_reason_why_not():
     assert set(WHY) == set(BY_ID) - set(JUDGES)
 
 
-def test_check_without_a_judge_is_never_pass(tmp_path):
+def test_check_without_a_judge_is_never_pass_and_says_why(tmp_path):
     found = every(tmp_path, {"ibnetdiscover.txt": eight_rail().text()})
     unjudged = [one for one in found if one.check not in JUDGES]
-    assert {(one.verdict, one.found) for one in unjudged} == {(Verdict.UNKNOWN, NOT_IMPLEMENTED)}
-    assert {one.check for one in unjudged} == set(BY_ID) - set(JUDGES)
+    assert {one.verdict for one in unjudged} == {Verdict.UNKNOWN}
+    said = {one.check: one.found for one in unjudged}
+    assert said == {name: f"{NOT_IMPLEMENTED}: {why}" for name, why in WHY.items()}
+    assert unjudged == [one for one in found if is_unjudged(one)]
 
 
 @pytest.mark.parametrize("name", sorted(JUDGES))
@@ -517,6 +514,9 @@ def test_unknown_numa_node_is_a_warning(check):
 
 # --- subnet
 
+ONE_MANAGER = text("saquery", "is-sm").replace(b"0x40C04A\n\n", b"0x40C048\n\n")
+"""One port says that it runs a manager."""
+
 
 @pytest.mark.parametrize(
     ("content", "verdict"),
@@ -531,12 +531,17 @@ def test_unknown_numa_node_is_a_warning(check):
     ],
 )
 def test_subnet_manager_must_be_one_and_alive(content, verdict, check):
-    assert [one[0] for one in check("ib.sm.master", {"sminfo.txt": content})] == [verdict]
+    files = {"sminfo.txt": content, "saquery.is-sm.txt": ONE_MANAGER}
+    assert [one[0] for one in check("ib.sm.master", files)] == [verdict]
 
 
 def test_waiting_port_fails_and_a_dead_manager_is_its_cause(tmp_path):
     asked = {"ib.link.state", "ib.sm.master"}
-    files = {"iblinkinfo.txt": text("iblinkinfo", "mixed"), "sminfo.txt": text("sminfo", "master")}
+    files = {
+        "iblinkinfo.txt": text("iblinkinfo", "mixed"),
+        "saquery.is-sm.txt": ONE_MANAGER,
+        "sminfo.txt": text("sminfo", "master"),
+    }
     found = [one for one in every(tmp_path, files, only=["ib.link.state"]) if one.check in asked]
     assert [(one.check, one.verdict, one.subject) for one in found] == [
         ("ib.link.state", Verdict.FAIL, "switch/su1-leaf2/6"),
@@ -576,6 +581,7 @@ def test_errors_of_the_fabric_need_a_run_to_its_end(content, verdicts, check):
 def test_engine_that_fell_back_is_another_than_declared(declared, verdict, check):
     files = {
         "opensm_log.txt": text("opensm_log", "fallback"),
+        "saquery.is-sm.txt": ONE_MANAGER,
         "sminfo.txt": text("sminfo", "master"),
     }
     found = check("ib.sm.routing", files, Expected(routing_engine=declared))

@@ -9,15 +9,8 @@ import pytest
 
 from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
-from tests.support.fabric_checks import every
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN, every
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 CARD, VF = "0000:9c:00.0", "0000:9c:00.1"
 LIMITS = (
     "Limit                     Soft Limit           Hard Limit           Units     \n"

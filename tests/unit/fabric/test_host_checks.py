@@ -8,18 +8,11 @@ import pytest
 
 from sunk.assess.bundle import Kept, pack
 from sunk.assess.evidence import evidence_of
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
 from sunk_fabric.parse.dmesg import moment
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import fixtures
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 NODE, NETDEV, GPU = "node/gpu001", "node/gpu001/ens1np0", "node/gpu001/0000:0f:00.0"
 TEXTS = {one.format: one.content for one in fixtures()}
 LSPCI = (

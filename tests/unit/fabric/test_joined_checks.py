@@ -8,16 +8,10 @@ from sunk.assess.bundle import Kept, pack
 from sunk.assess.evidence import evidence_of
 from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import FOLDER
 from tests.support.simulated_fabric import two_level
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 NODE = "node/gpu001"
 ON = "/proc/driver/nvidia/params:GrdmaPciTopoCheckOverride: 1\n"
 OFF = "/proc/driver/nvidia/params:EnableMSI: 1\n"

@@ -6,17 +6,10 @@ import json
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import FOLDER
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 NDR = Expected(port_gbit_per_s=400)
 OSU = {one: (FOLDER / "osu" / f"{one}.txt").read_bytes() for one in ("bandwidth", "latency")}
 ALLREDUCE = (FOLDER / "osu" / "allreduce.txt").read_bytes()

@@ -43,7 +43,7 @@ def jsonable(value):
     if isinstance(value, (list, tuple)):
         return [jsonable(one) for one in value]
     if isinstance(value, set):
-        return sorted(jsonable(one) for one in value)
+        return sorted((jsonable(one) for one in value), key=str)
     if hasattr(value, "__struct_fields__"):
         return {name: jsonable(getattr(value, name)) for name in value.__struct_fields__}
     if hasattr(value, "__dataclass_fields__"):

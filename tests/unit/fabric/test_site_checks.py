@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN, WARN
 from tests.support.fabric_texts import fixtures
 from tests.support.simulated_fabric import two_level
 
-FAIL, PASS, SKIP, UNKNOWN, WARN = (
-    Verdict.FAIL,
-    Verdict.PASS,
-    Verdict.SKIP,
-    Verdict.UNKNOWN,
-    Verdict.WARN,
-)
 TEXTS = {one.format: one.content for one in fixtures()}
 PORT, NODE = "node/gpu001/mlx5_0", "node/gpu001"
 GPU = "0f:00.0 3D controller: NVIDIA Corporation GH100 [H100 SXM5 80GB] (rev a1)\n"

@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-from sunk.assess.verdict import Verdict
 from sunk_fabric.expected import Expected
+from tests.support.fabric_checks import FAIL, PASS, SKIP, UNKNOWN
 from tests.support.fabric_texts import FOLDER
 
-FAIL, PASS, SKIP, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.SKIP, Verdict.UNKNOWN
 RECORDED = json.loads((FOLDER / "fio" / "write-and-read.json").read_text())
 IO500 = (FOLDER / "io500" / "valid.txt").read_bytes()
 SHORT = (FOLDER / "io500" / "too-short.txt").read_bytes()

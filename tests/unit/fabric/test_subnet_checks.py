@@ -12,13 +12,8 @@ from sunk_fabric.topology.audit import audit
 from sunk_fabric.topology.defect import DefectKind
 from sunk_fabric.topology.fabric import build
 from sunk_fabric.topology.intended import compare, intended_of
-from tests.support.fabric_texts import fixtures
+from tests.support.fabric_texts import text
 from tests.support.simulated_fabric import Simulated, eight_rail, two_level
-
-
-def text(format_name: str, name: str) -> bytes:
-    (one,) = [each for each in fixtures() if (each.format, each.name) == (format_name, name)]
-    return one.content
 
 
 def asked(folder, files, only, expected=None, intended=None):
@@ -34,7 +29,10 @@ def plan_of(fabric: Simulated):
 
 
 ALIVE = text("sminfo", "master").replace(b"1303", b"1309")
-MANAGERS = {"sminfo.txt": text("sminfo", "master") + ALIVE}
+BOTH = text("saquery", "is-sm")
+"""Ports at LID 1 and 9 say that they run a manager."""
+ONE = BOTH.replace(b"0x40C04A\n\n", b"0x40C048\n\n")
+MANAGERS = {"sminfo.txt": text("sminfo", "master") + ALIVE, "saquery.is-sm.txt": ONE}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +44,8 @@ MANAGERS = {"sminfo.txt": text("sminfo", "master") + ALIVE}
     ],
 )
 def test_standby_is_one_that_the_administrator_tells_of(tmp_path, name, old, new, verdict, words):
-    files = {**MANAGERS, "saquery.txt": text("saquery", name).replace(old, new)}
+    same = text("saquery", name).replace(b"0xa088c20300000041", b"0xa088c20300001001")
+    files = {**MANAGERS, "saquery.txt": same.replace(old, new)}
     ((got, _, found),) = asked(tmp_path, files, "ib.sm.standby")
     assert (got, found.endswith(words)) == (verdict, True)
 
@@ -79,7 +78,57 @@ def test_master_that_the_ports_do_not_obey_is_a_second_one(
     other = f"sminfo: sm lid {at_lid} sm guid 0xfeed, activity count 7 priority 3 state {state} X\n"
     first = MANAGERS["sminfo.txt"] if ports_obey == "master" else text("sminfo", ports_obey)
     files = {"sminfo.first.txt": first, f"sminfo.at-lid-{at_lid}.txt": other.encode()}
+    files["saquery.is-sm.txt"] = BOTH
     assert asked(tmp_path, files, "ib.sm.master") == [(verdict, "fabric", words)]
+
+
+ALONE = "master at lid 1, priority 0, alive"
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict", "words"),
+    [
+        (ONE, Verdict.PASS, ALONE),
+        (BOTH, Verdict.UNKNOWN, f"{ALONE}; another may run at lid 9, which did not answer"),
+        (None, Verdict.UNKNOWN, f"{ALONE}; whether there is another, saquery -s tells"),
+        (
+            ONE.replace(b"EndPortLid..............1\n", b"EndPortLid..............7\n"),
+            Verdict.UNKNOWN,
+            f"{ALONE}; saquery -s, which tells of others, does not list it",
+        ),
+        (
+            text("saquery", "path"),
+            Verdict.UNKNOWN,
+            f"{ALONE}; whether there is another, saquery -s tells",
+        ),
+    ],
+)
+def test_master_is_the_only_one_where_no_other_port_says_it_runs_one(
+    tmp_path, listed, verdict, words
+):
+    files = {"sminfo.txt": MANAGERS["sminfo.txt"]}
+    files |= {"saquery.is-sm.txt": listed} if listed else {}
+    assert asked(tmp_path, files, "ib.sm.master") == [(verdict, "fabric", words)]
+
+
+def test_second_master_of_the_administrators_own_records_is_named_with_its_node(tmp_path):
+    fabric = two_level(leaves=2, spines=1, hosts_per_leaf=2)
+    other = text("saquery", "managers").replace(
+        b"SMState...............2", b"SMState...............3"
+    )
+    files = {**MANAGERS, "saquery.txt": other, "ibnetdiscover.txt": fabric.text()}
+    ((verdict, _, words),) = asked(tmp_path, files, "ib.sm.master")
+    assert verdict is Verdict.FAIL
+    assert "a088c20300000061 at lid 9" in words
+    names = {lid: name for name, lid in lids(fabric).items()}
+    assert f"at lid 1 ({names[1]})" in words
+
+
+def lids(fabric):
+    """Return description -> LID of a fabric's adapters and switches."""
+    nodes = ibnetdiscover.parse(fabric.text()).value.nodes
+    ports = {one.description: port.lid for one in nodes for port in one.ports if port.port_guid}
+    return ports | {one.description: one.lid for one in nodes if one.lid}
 
 
 def test_log_of_a_standby_does_not_judge_the_routing(tmp_path):

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -26,6 +27,7 @@ from sunk_fabric.collect.service import Request
 from sunk_fabric.collection import Outcome
 from sunk_fabric.parse import sysfs_rdma
 from sunk_jobs.sysfs_rdma import RdmaDevice, RdmaPort, Snapshot, as_json
+from tests.support.fabric_texts import FOLDER
 from tests.support.memory_shells import MemoryHost, MemoryTransport, Said
 
 SYSFS = "python3 - --root /sys"
@@ -190,6 +192,27 @@ def test_every_port_that_says_it_runs_a_manager_is_asked_for_it_there(run, folde
         if name.startswith(questions.AT_LID)
     ]
     assert sorted(there) == [("a", "sminfo", "1"), ("a", "sminfo", "72")]
+
+
+def test_port_of_a_host_that_nobody_logs_into_is_asked_for_its_manager_too(run, folder):
+    listed = (FOLDER / "saquery" / "is-sm.txt").read_text()
+    host = partial(healthy, with_port(lid="0x1", cap_mask="0x0040c048"))
+    run({"a": host(**{"saquery -s": Said(out=listed.encode())})})
+    there = [
+        one.evidence.command
+        for (_, name), one in sorted(texts(folder).items())
+        if name.startswith(questions.AT_LID)
+    ]
+    assert there == [("sminfo", "1"), ("sminfo", "9")]
+
+
+def test_list_that_lies_about_managers_costs_a_bounded_time(run, folder):
+    record = "PortInfoRecord dump:\n\t\tEndPortLid......{}\n\t\tcapability_mask......0x2\n"
+    lies = "".join(record.format(lid) for lid in (0, 60000, *range(1, 5000)))
+    host = partial(healthy, with_port(lid="0x1", cap_mask="0x0040c048"))
+    run({"a": host(**{"saquery -s": Said(out=lies.encode())})})
+    asked = [name for _, name in texts(folder) if name.startswith(questions.AT_LID)]
+    assert len(asked) == gather.MOST_MANAGERS
 
 
 def test_where_no_host_has_a_fabric_that_is_said(run):

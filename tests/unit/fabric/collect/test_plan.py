@@ -69,7 +69,7 @@ def test_what_is_kept_is_a_text_of_a_known_format_or_one_for_people():
     assert len(NAMES) == len(set(NAMES))
 
 
-QUERIES = {"saquery SMIR"}
+QUERIES = {"saquery SMIR", "saquery -s"}
 """Of a command that answers many: the one that is asked."""
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sunk_jobs.networks import nccl_log
-from sunk_jobs.networks.nccl_log import Hca, Transport, Tuned
+from sunk_jobs.networks.nccl_log import Hca, Transport, Tuned, Uplink
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,17 @@ def test_channels_are_counted_by_transport():
         Transport("NET/IB", gdr=True): 2,
         Transport("P2P/IPC", gdr=False): 1,
     }
+
+
+def test_adapter_of_a_channel_is_its_own_ends_and_none_through_another_rank():
+    found = log(
+        "Channel 00/0 : 0[2] -> 8[0] [send] via NET/IB/3/GDRDMA",
+        "Channel 01/0 : 8[5] -> 0[2] [receive] via NET/IB/4",
+        "Channel 02/0 : 0[2] -> 8[0] [send] via NET/IB/5(1)/GDRDMA/Shared",
+        "Channel 03 : 0[1000] -> 8[1000] [send] via NET/IB/6",
+        "Channel 04/0 : 0[2] -> 1[3] via P2P/IPC",
+    )
+    assert found.processes["gpu1:7"].uplinks == {Uplink(2, 3), Uplink(2, 4), Uplink(None, 6)}
 
 
 def test_adapters_of_both_link_layers_are_listed():
