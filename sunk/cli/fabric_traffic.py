@@ -16,6 +16,7 @@ from sunk.cli.lazy import Later
 from sunk.cli.options import DryRunOption, YesOption
 from sunk.cli.output import Form, OutputOption, say, show
 from sunk.cli.progress import reporting
+from sunk.cli.run_folder import runs_folder
 from sunk.errors import InputError
 from sunk.progress import step
 
@@ -181,7 +182,9 @@ def test(
     ] = "",
     python: Annotated[
         str,
-        _how("--python", metavar="PROGRAM", help="Python on the hosts, with sunk_jobs."),
+        _how(
+            "--python", metavar="PROGRAM", help="Python on the hosts; with --run it has sunk_jobs."
+        ),
     ] = "python3",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the order of hosts.")] = 0,
     folder: Annotated[
@@ -206,7 +209,8 @@ def test(
     judged at the sizes that its own log shows to have gone the one way and the other, and is
     UNKNOWN without such a log. GPUs of a host are those of --expect, or 8.
 
-    Touches the hosts: it loads their links, through a Slurm job of its own or --run. Afterwards it
+    Touches the hosts: it loads their links, through a Slurm job of its own or --run, and with Slurm
+    a folder below ~/sunk-runs, for our programs while it runs: the hosts see it. Afterwards it
     looks on every host for what still runs of it, ends that, and says so; Ctrl-C and SIGTERM too.
 
     Exit codes: 0 fine; 1 a check failed; 2 a name, file or limit is wrong; 4 the hosts cannot be
@@ -228,7 +232,13 @@ def test(
         wait_seconds=connect_seconds,
     )
     reach = wiring.Reach(
-        command=run, partition=partition, account=account, job=job, wait_minutes=wait_minutes
+        command=run,
+        partition=partition,
+        account=account,
+        job=job,
+        wait_minutes=wait_minutes,
+        shared=None if run else runs_folder(None),
+        known=dict if run else wiring.slurm_addresses,
     )
     price = _price(profile, partition)
     declared = folders.read_expected(expect) if expect else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +17,9 @@ from sunk.assess.bundle import Kept, pack
 from sunk.clients import evidence_files, process
 from sunk.clients.slurm.commands import SlurmCommands
 from sunk.errors import InputError
+from sunk.render.slurm_texts import read_records
+from sunk.toolkit.runs import copy_programs
+from sunk.wiring import login
 from sunk_fabric.active import sharp_session
 from sunk_fabric.active.backends import Backend, CommandBackend
 from sunk_fabric.active.layout import NO_RAIL
@@ -38,6 +42,9 @@ class Reach:
         account: of the job; empty: the user's.
         job: one that runs already.
         wait_minutes: how long a job may wait for its nodes.
+        shared: a folder that the hosts see, for our programs while the test runs; nothing: the
+            hosts' Python has them.
+        known: returns addresses of hosts that whoever asks need not name.
     """
 
     command: str = ""
@@ -45,11 +52,29 @@ class Reach:
     account: str = ""
     job: int | None = None
     wait_minutes: float = 10.0
+    shared: Path | None = None
+    known: Callable[[], Mapping[tuple[str, str], str]] = dict
 
     @property
     def setup_seconds(self) -> float:
         """Return what a round takes beside its transfers, about."""
         return CommandBackend.setup_seconds if self.command else SlurmBackend.setup_seconds
+
+
+def slurm_addresses() -> dict[tuple[str, str], str]:
+    """Return the addresses by which Slurm reaches its nodes: names of Pods are in no DNS.
+
+    Raises:
+        RemoteError: slurmctld does not answer.
+        EnvironmentFault: this machine has no Slurm commands.
+    """
+    return addresses_in(login.slurm_texts().nodes())
+
+
+def addresses_in(text: str) -> dict[tuple[str, str], str]:
+    """Return the addresses in what ``scontrol --oneliner show node`` prints."""
+    records = read_records(text, "NodeName", source="scontrol show node")
+    return {(one["NodeName"], NO_RAIL): one["NodeAddr"] for one in records if "NodeAddr" in one}
 
 
 def run(  # noqa: PLR0913 - what a test is put together from
@@ -85,8 +110,9 @@ def run(  # noqa: PLR0913 - what a test is put together from
     if TOOLS[tool].server is None:
         _refuse_apart(plan, reach, tool)
     _refuse_existing(folder)
-    with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
-        scratch = Path(made)
+    addresses = {**reach.known(), **addresses}
+    with _scratch() as scratch, _python(reach.shared, how.python) as python, _ending() as quiet:
+        how = replace(how, python=python)
         slurm = commands or SlurmCommands(environment=lambda: tuple(os.environ))
         backend = _backend(reach, slurm, scratch)
         mark = secrets.token_hex(16)
@@ -97,7 +123,7 @@ def run(  # noqa: PLR0913 - what a test is put together from
             runner,
             tool=tool,
             effect=plan.power.effect,
-            python=how.python,
+            python=python,
             say=say,
             quiet=quiet,
         )
@@ -136,16 +162,50 @@ def compare(
             hint="leave --run away",
         )
     _refuse_existing(folder)
-    with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made, _ending() as quiet:
-        scratch = Path(made)
+    with _scratch() as scratch, _python(reach.shared, python) as own, _ending() as quiet:
         slurm = commands or SlurmCommands(environment=lambda: tuple(os.environ))
         backend = _backend(reach, slurm, scratch)
         mark = secrets.token_hex(16)
-        how = Settings(python=python)
+        how = Settings(python=own)
+        plan = _started_by(plan, python, own)
         runner = Runner(backend, TOOLS[ToolName.PAIR], how, {}, mark, scratch, launch)
-        done = sharp_session.compare(plan, backend, runner, python=python, say=say, quiet=quiet)
+        done = sharp_session.compare(plan, backend, runner, python=own, say=say, quiet=quiet)
         _write(folder, done.kept)
         return done
+
+
+def _started_by(plan: SharpPlan, python: str, own: str) -> SharpPlan:
+    """Return a plan with another Python in the place of the one that it names."""
+    runs = [
+        replace(one, words=tuple(own if word == python else word for word in one.words))
+        for one in plan.runs
+    ]
+    return replace(plan, runs=tuple(runs))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sunk-fabric-") as made:
+        yield Path(made)
+
+
+@contextmanager
+def _python(shared: Path | None, python: str) -> Iterator[str]:
+    """Yield what starts our programs on hosts: a Python there, with them beside it for a while."""
+    if shared is None:
+        yield python
+        return
+    shared.mkdir(parents=True, exist_ok=True)
+    # A program that still ends elsewhere may hold a file of an NFS folder; it is no fault of ours.
+    with tempfile.TemporaryDirectory(
+        prefix=".fabric-", dir=shared, ignore_cleanup_errors=True
+    ) as made:
+        copy_programs(Path(made) / "sunk_jobs")
+        found = f"{shlex.quote(made)}${{PYTHONPATH:+:$PYTHONPATH}}"
+        starter = Path(made) / "python"
+        starter.write_text(f'#!/bin/sh\nPYTHONPATH={found} exec {shlex.quote(python)} "$@"\n')
+        starter.chmod(0o755)
+        yield str(starter)
 
 
 def _refuse_existing(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -71,3 +72,16 @@ def test_wrapped_command_runs_on_every_worker_that_was_asked_for(site: RunningSi
     assert number.isdigit()
     assert len(set(hosts)) == 2
     assert all(one.startswith("w-") for one in hosts)
+
+
+def test_first_test_of_a_fabric_needs_nothing_on_workers_and_leaves_nothing(site: RunningSite):
+    words = "sunk fabric test 'w-[0-1]' --seconds 1 --megabytes 1 --yes --output json"
+    done = site.run("bash", "-c", f"cd && rm -rf fabric-test && {words}", within_seconds=120)
+    assert done.status in {0, 5}, done.stderr
+    said = json.loads(done.stdout)
+    found = {(one["check"], one["subject"]): one["verdict"] for one in said["findings"]}
+    for node in ("w-0", "w-1"):
+        assert found["pair.reach", f"node/{node}"] == "PASS", done.stdout
+        assert found["pair.cleanup", f"node/{node}"] == "PASS", done.stdout
+    left = site.run("bash", "-c", "ls -A ~/sunk-runs | grep fabric; squeue --noheader --me")
+    assert left.stdout == ""

@@ -16,6 +16,7 @@ from sunk.assess.bundle import Kept
 from sunk.assess.evidence import evidence_of
 from sunk.errors import EnvironmentFault, clip
 from sunk_fabric.active.backends import Backend
+from sunk_fabric.active.layout import NO_RAIL
 from sunk_fabric.active.patterns import Flow, Round
 from sunk_fabric.active.readings import NOT_STARTED, samples_of
 from sunk_fabric.active.samples import Gone, Phase, Sample
@@ -93,7 +94,8 @@ class Runner:
         backend: how programs get to hosts.
         tool: what moves bytes.
         settings: how.
-        addresses: host and rail -> address; hosts without one are found by their names.
+        addresses: host and rail -> address; a rail without one has the host's, and a host without
+            one is found by its name.
         mark: names this test; no other test of the machines has it.
         scratch: an empty folder, for outputs while they are written.
         launch: starts programs on this machine.
@@ -187,7 +189,8 @@ class Runner:
         return _Going(flow, words, server, client, time.monotonic(), _now())
 
     def _address(self, flow: Flow) -> str:
-        return self._addresses.get((flow.receiver, flow.rail), flow.receiver)
+        known = (self._addresses.get((flow.receiver, rail)) for rail in (flow.rail, NO_RAIL))
+        return next((one for one in known if one), flow.receiver)
 
     def _run(self, host: str, words: Sequence[str], *, marked: bool = True) -> Running:
         mark = self._marked if marked else ()

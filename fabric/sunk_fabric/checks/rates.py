@@ -97,6 +97,10 @@ def _host(test: Tested, host: str, own: Sequence[Suspect]) -> tuple[Verdict, str
     return Verdict.PASS, f"like its peers, with {partners} partners or more each way"
 
 
+_ELSEWHERE = "what its hosts do elsewhere"
+_ALONE = "the other way; two hosts alone do not tell a slow host from a slow link"
+
+
 def link_rate(facts: Facts) -> Iterator[Answer]:
     """Pairs that are slower than their hosts explain."""
 
@@ -108,8 +112,10 @@ def link_rate(facts: Facts) -> Iterator[Answer]:
         sure = proven(facts, test.samples)
         for ends, own in found:
             left = 1 - max(one.lost for one in own)
-            words = f"{ways(own)} at {left:.2f} of what its hosts do elsewhere; {_again(own)}"
-            verdict = _sized(test, own) if sure else Verdict.UNKNOWN
+            alone = len(test.record.hosts) == 2
+            words = f"{ways(own)} at {left:.2f} of {_ALONE if alone else _ELSEWHERE}; {_again(own)}"
+            sized = Verdict.WARN if alone else _sized(test, own)
+            verdict = sized if sure else Verdict.UNKNOWN
             words += "" if sure else UNPROVEN
             yield answer(test, verdict, words, subjects.pair(*ends), hosts=ends[:2])
         if not found:

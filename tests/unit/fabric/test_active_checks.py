@@ -176,6 +176,17 @@ def test_two_hosts_alone_are_not_said_to_reach_others(tmp_path):
     assert one.found == "h0 to h1 and h1 to h0: nothing gets through"
 
 
+def test_slower_way_between_two_hosts_alone_is_a_warning_that_blames_no_link(tmp_path):
+    findings = folder(tmp_path, made_plan(2), pairs={("h0", "h1"): 0.5}).findings()
+    assert said(findings, "FAIL") == []
+    (one,) = [each for each in findings if each.check == "pair.link.rate"]
+    assert (one.verdict, one.subject) == ("WARN", "pair/h0/h1")
+    assert one.found.startswith(
+        "h0 to h1 at 0.49 of the other way; two hosts alone do not tell a slow host from a slow "
+        "link; 3 repetitions: again so"
+    )
+
+
 def test_loss_smaller_than_the_effect_is_a_warning(tmp_path):
     findings = folder(tmp_path, sends={"h3": 0.85}).findings()
     assert said(findings, *BAD) == [("pair.host.rate", "node/h3")]
