@@ -13,14 +13,16 @@ from sunk.cli.run_folder import RunArgument, RunsOption
 from sunk.errors import CommandError, EnvironmentFault, InputError, RemoteError
 
 if TYPE_CHECKING:
+    from sunk.toolkit import catalogue, run_history, runs
     from sunk.toolkit import explain as explaining
     from sunk.toolkit import follow as following
-    from sunk.toolkit import run_history, runs
     from sunk.wiring import login
 else:
+    catalogue = Later("sunk.toolkit.catalogue")
     explaining = Later("sunk.toolkit.explain")
     following = Later("sunk.toolkit.follow")
     run_history = Later("sunk.toolkit.run_history")
+    runs = Later("sunk.toolkit.runs")
     login = Later("sunk.wiring.login")
 
 
@@ -57,7 +59,9 @@ def explain(
     line = run_history.verdict(found.folder, number)
     if line is None:
         line = run_history.unjudged(found.folder, number)
-        text = explaining.undecided(line, _slurm(found, number))
+        template = str(runs.read_record(found.folder).get("template") or "")
+        unjudged = "" if template in catalogue.judging() else template
+        text = explaining.undecided(line, _slurm(found, number), unjudged=unjudged)
         code = exits.UNKNOWN
     else:
         history = [one for one in run_history.attempts(found.folder) if one.number < number]

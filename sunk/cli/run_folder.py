@@ -49,7 +49,8 @@ def find(run: str, run_dir: Path | None, verb: str) -> runs.Run:
     if not run.isdecimal():
         if not Path(run).is_dir():
             raise InputError(f"{verb} {run}: there is no such folder")
-        return runs.read_run(Path(run))
+        # Whole, because a run is called by its folder's name, and "." has none.
+        return runs.read_run(Path(run).absolute())
     root = runs_folder(run_dir)
     found = runs.find_run(root, runs.parse_job_id(run))
     if found is None:

@@ -27,6 +27,7 @@ from sunk.toolkit.parameters.training import (
     Fsdp2Parameters,
     MegatronParameters,
     SingletonChainParameters,
+    TrainingParameters,
 )
 
 CONTAINERS_TRIED = "containers (pyxis, apptainer): rendered, never run"
@@ -171,6 +172,11 @@ TEMPLATES = (
         tried=Tried.STUB,
     ),
 )
+
+
+def judging() -> frozenset[str]:
+    """Return the names of the templates whose scripts judge each attempt: those that go on."""
+    return frozenset(one.name for one in TEMPLATES if issubclass(one.form, TrainingParameters))
 
 
 def template_named(name: str) -> Template:

@@ -83,23 +83,26 @@ def run_ended(job: str, state: str) -> str:
     return f"job {job} {word}{meaning}"
 
 
-def undecided(line: Mapping[str, Any], said: str = "") -> str:
-    """Return the paragraph on an attempt whose batch script did not live to judge it.
+def undecided(line: Mapping[str, Any], said: str = "", *, unjudged: str = "") -> str:
+    """Return the paragraph on an attempt whose batch script did not judge it.
 
     Args:
         line: what its logs say, in the form of the ledger.
         said: what Slurm says of the job.
+        unjudged: the template, if its scripts judge nothing; otherwise the script did not live to.
     """
     kind = Class(line["class"])
     known = line["text"] or line["rank"] is not None
     signs = [*_first(line, kind), *_followed(line)] if known else []
+    why = "it still runs, or its batch script was ended from outside"
+    if unjudged:
+        why = f"scripts of template {unjudged} give none"
     return " ".join(
         (
-            f"Attempt {line['attempt']} has no verdict: it still runs, or its batch script was "
-            "ended from outside.",
+            f"Attempt {line['attempt']} has no verdict: {why}.",
             *(signs or ["No log shows a failure."]),
             *([f"Slurm says: {clip(said)}."] if said else ()),
-            _progress(line),
+            *([] if unjudged else [_progress(line)]),
         )
     )
 

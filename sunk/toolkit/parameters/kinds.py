@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import StringConstraints
 
@@ -38,3 +38,34 @@ Mount = Annotated[
     ),
 ]
 """``SOURCE:TARGET`` or ``SOURCE:TARGET:ro``, as pyxis and apptainer take it."""
+Mask = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{1,8}$")]
+"""Bits of a number, as nccl-tests take them."""
+NoOption = Annotated[str, StringConstraints(pattern=r"^[^\x00-]")]
+"""A word that no program takes for one of its options."""
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]{1,1023}$")]
+
+IN_WORDS = {
+    Word: "a name of letters, digits and _ . + : @ -, beginning with a letter, a digit or _",
+    VariableName: "a name of letters, digits and _, not beginning with a digit",
+    Duration: "minutes, MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS or UNLIMITED",
+    Memory: "a whole number of MiB, or one with suffix K, M, G or T",
+    Dependency: "singleton, or after, afterany, afterok, afternotok or aftercorr and the numbers of"
+    " jobs, such as afterany:17:18",
+    Size: "a whole number of bytes, or one with suffix K, M or G",
+    ImageFile: "the absolute path of an image, or a name with its digest: NAME@sha256:...",
+    Mount: "SOURCE:TARGET or SOURCE:TARGET:ro, absolute paths without comma and colon",
+    Mask: "0x and up to eight hexadecimal digits",
+    NoOption: "a text that does not begin with -",
+    AbsolutePath: "an absolute path",
+}
+"""What each kind takes, for errors: nobody reads a regular expression for help."""
+
+
+def in_words(pattern: str) -> str | None:
+    """Return what texts of a pattern are, in words; None for one that is no kind's."""
+    return next((words for kind, words in IN_WORDS.items() if _pattern(kind) == pattern), None)
+
+
+def _pattern(kind: object) -> object:
+    (constraints,) = get_args(kind)[1:]
+    return constraints.pattern

@@ -11,8 +11,11 @@ from pydantic import BaseModel, ValidationError
 from sunk.errors import InputError, clip
 from sunk.toolkit.parameters.base import NOT_SHOWN, JobParameters, holds_secret, texts_in
 from sunk.toolkit.parameters.breach import refuse
+from sunk.toolkit.parameters.kinds import in_words
 
 _OF_THE_TEMPLATE = "the template's form"
+_OF_A_KEY = "[key]"
+"""pydantic's last step to the key of a mapping; the key itself stands before it."""
 _MEMORY = re.compile(r"(?P<number>\d+)\s*(?P<unit>[KMGT])i?B?", re.IGNORECASE)
 _SPAN = re.compile(r"(?P<number>\d+)\s*(?P<unit>[smhd])", re.IGNORECASE)
 
@@ -36,7 +39,7 @@ def validated(form: type[_P], values: Mapping[str, Any], origin: str) -> _P:
 
 
 def _fault(form: type[BaseModel], error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    place = ".".join(str(part) for part in error["loc"] if part != _OF_A_KEY)
     if error["type"] == "extra_forbidden":
         return f"{place}: no such parameter"
     if error["type"] == "missing":
@@ -44,10 +47,17 @@ def _fault(form: type[BaseModel], error: Any) -> str:
     # A secret in the wrong form is one all the same.
     has_secret = any(map(holds_secret, texts_in(error["input"])))
     value = NOT_SHOWN if has_secret else error["input"]
-    words = f"{place}: {clip(repr(value), 60)}: {error['msg']}{_meaning(form, place)}"
+    words = f"{place}: {clip(repr(value), 60)}: {_wanted(error)}{_meaning(form, place)}"
     words += f" (source: {_OF_THE_TEMPLATE}"
     nearest = _nearest(error)
     return f"{words}; nearest: {nearest})" if nearest is not None else f"{words})"
+
+
+def _wanted(error: Any) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        words = in_words(error["ctx"]["pattern"])
+        return str(error["msg"]) if words is None else f"wanted is {words}"
+    return str(error["msg"])
 
 
 def _nearest(error: Any) -> object | None:

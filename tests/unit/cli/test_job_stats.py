@@ -212,3 +212,9 @@ def test_picture_of_another_form_is_refused_before_anything_is_printed(run, caps
     said = capsys.readouterr()
     assert (said.out, file.exists()) == ("", False)
     assert "give .svg or .png" in said.err
+
+
+def test_run_that_is_the_folder_at_hand_has_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["job", "stats", ".", "--plot", "x.svg"]) == exits.USAGE
+    assert f"draw {tmp_path.name}: there is nothing to draw" in capsys.readouterr().err

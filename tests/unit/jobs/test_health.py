@@ -74,9 +74,9 @@ def test_without_a_majority_nobody_is_blamed():
 
 def test_a_hundred_thousand_reports_are_judged_in_seconds():
     reports = [replace(WELL, node=f"w{at}") for at in range(100_000)]
-    start = time.monotonic()
+    start = time.process_time()
     record = judge(reports, [one.node for one in reports], LIMITS)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert (record["verdict"], record["nodes"]) == ("well", 100_000)
 
 

@@ -115,9 +115,9 @@ def test_nodes_that_differ_are_a_hostlist_in_the_order_of_their_numbers():
 
 def test_a_hundred_thousand_ranks_are_judged_in_seconds():
     said = [on(at, kernel="6.2" if at % 2 else "6.1") for at in range(100_000)]
-    start = time.monotonic()
+    start = time.process_time()
     record = judge(said, [one.node for one in said], 1)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert (record["verdict"], len(record["differences"])) == ("well", 1)
 
 

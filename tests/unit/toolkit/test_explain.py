@@ -11,10 +11,12 @@ from sunk.cli import app, exits
 from sunk.errors import Unreachable
 from sunk.model.accounting import Allocation
 from sunk.model.slurm import Job, JobId, JobState
+from sunk.toolkit.catalogue import TEMPLATES, judging
 from sunk.wiring import login
 from sunk_jobs import triage
 from tests.support.failed_runs import SCENES, FailedRun
 from tests.support.golden import check_golden
+from tests.support.job_cases import defaults
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +122,21 @@ def test_attempt_without_a_verdict_has_the_end_that_slurm_saw_of_that_very_run(
     words = ["job", "explain", str(run.folder), "--attempt", str(attempt)]
     assert app.run(words) == exits.UNKNOWN
     assert f"Slurm says: {said}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_job_whose_script_judges_nothing_is_not_said_to_run_still(run, capsys):
+    record = {"job_id": 17, "template": "hello"}
+    (run.folder / "record.json").write_text(json.dumps(record))
+    (run.folder / "record" / "versions.0.w-1.json").write_text("{}")
+    assert explained(run, capsys) == (
+        exits.UNKNOWN,
+        "Attempt 0 has no verdict: scripts of template hello give none. No log shows a failure.\n",
+    )
+
+
+def test_templates_that_judge_are_those_whose_script_asks_triage():
+    asked = {one.name for one in TEMPLATES if "sunk_jobs.triage" in defaults(one.name)}
+    assert judging() == asked
 
 
 class Silent:
