@@ -59,9 +59,15 @@ def explain(
     line = run_history.verdict(found.folder, number)
     if line is None:
         line = run_history.unjudged(found.folder, number)
+        told = _slurm(found, number)
+        if not told and number > (run_history.last_attempt(found.folder) or 0):
+            raise InputError(
+                f"explain {run}: attempt {number} left nothing there, and Slurm knows of none",
+                hint="without --attempt the last one is explained",
+            )
         template = str(runs.read_record(found.folder).get("template") or "")
         unjudged = "" if template in catalogue.judging() else template
-        text = explaining.undecided(line, _slurm(found, number), unjudged=unjudged)
+        text = explaining.undecided(line, told, unjudged=unjudged)
         code = exits.UNKNOWN
     else:
         history = [one for one in run_history.attempts(found.folder) if one.number < number]

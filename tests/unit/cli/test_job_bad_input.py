@@ -189,7 +189,9 @@ def test_impossible_layout_is_refused_with_the_nearest_that_is_possible(
 # --- missing files
 
 NO_FILE = "No such file or directory"
-NO_FOLDER = "there is no such folder\n"
+NO_FOLDER = (
+    "there is no such folder\nhint: give a run's folder, or the number of its job: sunk job list\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,13 @@ NO_FOLDER = "there is no such folder\n"
         ),
         (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
         (["lint", "--baseline", NONE, __file__], 2, f"read baseline {NONE}: {NO_FILE}\n"),
-        (["prove", NONE], 2, f"prove {NONE}: {NO_FOLDER}"),
+        (
+            ["prove", NONE],
+            2,
+            f"prove {NONE}: there is no such folder\n"
+            "hint: give a run's folder, or one with logs of its ranks\n",
+        ),
+        (["list", "--run-dir", NONE], 2, f"list runs in {NONE}: there is no such folder\n"),
         (["record", NONE], 2, f"show {NONE}: {NO_FOLDER}"),
         (["diff", NONE, NONE], 2, f"compare {NONE}: {NO_FOLDER}"),
         (["replay", NONE], 2, f"replay {NONE}: {NO_FOLDER}"),

@@ -139,6 +139,13 @@ def test_templates_that_judge_are_those_whose_script_asks_triage():
     assert judging() == asked
 
 
+def test_attempt_that_nobody_knows_is_refused(run, capsys):
+    judged(run)
+    assert app.run(["job", "explain", str(run.folder), "--attempt", "7"]) == exits.USAGE
+    said = f"explain {run.folder}: attempt 7 left nothing there, and Slurm knows of none"
+    assert said in capsys.readouterr().err
+
+
 class Silent:
     def allocations(self, job_ids):
         raise Unreachable("x", system="slurm")
