@@ -147,6 +147,9 @@ def _record(run: runs.Run) -> dict[str, object]:
     """Return a run's record, with what the run met as far as it came."""
     found = runs.read_record(run.folder)
     if not found:
-        raise InputError(f"read record of {run.folder}: there is none that can be read")
+        raise InputError(
+            f"read record of {run.folder}: there is none that can be read",
+            hint="give the folder of a run that sunk job submit made",
+        )
     met = run_evidence.evidence_of(run.folder)
     return found | ({"realised": met} if met else {})

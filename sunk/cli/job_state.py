@@ -56,14 +56,14 @@ def list_runs(
 
     Slurm is asked once for all of them. Changes nothing.
 
-    Exit codes: 0 listed; 5 Slurm does not say how some are.
+    Exit codes: 0 listed; 2 there is no such folder; 5 Slurm does not say how some are.
 
     For example:
 
     - `sunk job list`
     - `sunk job list --last 5 --output json`
     """
-    found = list(islice(runs.all_runs(run_folder.runs_folder(run_dir)), most))
+    found = list(islice(runs.all_runs(run_folder.runs_folder_named(run_dir)), most))
     states = run_states.states_of(found, login.slurm_commands())
     show(states, output, _COLUMNS)
     known = all(state.known for state in states)

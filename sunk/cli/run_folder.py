@@ -35,6 +35,17 @@ def runs_folder(run_dir: Path | None) -> Path:
     return run_dir.absolute() if run_dir is not None else Path.home() / runs.RUNS_FOLDER
 
 
+def runs_folder_named(run_dir: Path | None) -> Path:
+    """Return the parent of run folders; one that somebody named has to be there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if run_dir is not None and not run_dir.is_dir():
+        raise InputError(f"list runs in {run_dir}: there is no such folder")
+    return runs_folder(run_dir)
+
+
 def find(run: str, run_dir: Path | None, verb: str) -> runs.Run:
     """Return the run that was typed.
 
@@ -50,9 +61,13 @@ def find(run: str, run_dir: Path | None, verb: str) -> runs.Run:
     if not run.isdecimal():
         for folder in (Path(run), root / run):
             if folder.is_dir():
-                return runs.read_run(folder)
+                # Whole, because a run is called by its folder's name, and "." has none.
+                return runs.read_run(folder.absolute())
         if "/" in run:
-            raise InputError(f"{verb} {run}: there is no such folder")
+            raise InputError(
+                f"{verb} {run}: there is no such folder",
+                hint="give its folder, name or job number: sunk job list",
+            )
         raise InputError(f"{verb} {run}: there is no run of this name in {root}")
     found = runs.find_run(root, runs.parse_job_id(run))
     if found is None:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sunk.errors import InputError, clip
 from sunk.model.cluster import SlurmCluster, with_user_key
 from sunk.render.checks import Problem, problems
 from sunk.render.faults import allowed_instead, spell
-from sunk.render.plain_yaml import dump_documents, load_documents
+from sunk.render.plain_yaml import dump_documents, read_documents
 from sunk.render.text import has_control
 from sunk.wellknown import API_GROUP
 
@@ -128,15 +127,7 @@ class _Places:
 
 
 def _documents(text: str, source: str) -> list[_Document]:
-    try:
-        loaded = load_documents(text)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        cause = getattr(exc, "problem", None) or str(exc)
-        raise InputError(f"read {source}{where}: {clip(str(cause))}", hint=_HINT) from exc
-    except RecursionError as exc:
-        raise InputError(f"read {source}: nested too deeply to be a cluster", hint=_HINT) from exc
+    loaded = read_documents(text, source, hint=_HINT)
     return [
         _read_document(source, number, item)
         for number, item in enumerate(loaded, start=1)

@@ -9,10 +9,12 @@ short file can describe a huge one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
+
+from sunk.errors import InputError, clip
 
 _SCALARS = (
     ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
@@ -82,6 +84,37 @@ def load_documents(text: str) -> list[object]:
         RecursionError: it is nested too deeply.
     """
     return list(yaml.load_all(text, Loader=_Loader))
+
+
+def read_documents(
+    text: str,
+    source: str,
+    *,
+    hint: str | None = None,
+    load: Callable[[str], list[object]] = load_documents,
+) -> list[object]:
+    """Return the documents of a text that somebody wrote.
+
+    Args:
+        text: the YAML.
+        source: names it in errors.
+        hint: what to do about a fault.
+        load: reads it; raises what `load_documents` does, or `ValueError`.
+
+    Raises:
+        InputError: it is no YAML of this form; names the source, line and column and the cause.
+    """
+    try:
+        return load(text)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        cause = getattr(exc, "problem", None) or str(exc)
+        raise InputError(f"read {source}{where}: {clip(str(cause))}", hint=hint) from exc
+    except RecursionError as exc:
+        raise InputError(f"read {source}: nested too deeply", hint=hint) from exc
+    except ValueError as exc:
+        raise InputError(f"read {source}: {clip(str(exc))}", hint=hint) from exc
 
 
 def dump_documents(documents: Iterable[object]) -> str:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sunk.errors import InputError, clip
 from sunk.render.faults import allowed_instead, spell
-from sunk.render.plain_yaml import dump_documents, load_documents
+from sunk.render.plain_yaml import dump_documents, load_documents, read_documents
 from sunk.render.problem import Problem
 from sunk.render.text import has_control
 from sunk.wellknown import API_GROUP
@@ -119,22 +118,17 @@ class Kind:
         return {**head, "spec": dict(spec)}
 
     def _document(self, text: str, source: str) -> dict[str, Any]:
-        try:
-            documents = _loaded(text)
-        except yaml.YAMLError as exc:
-            mark = getattr(exc, "problem_mark", None)
-            where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            cause = getattr(exc, "problem", None) or str(exc)
-            raise InputError(f"read {source}{where}: {clip(str(cause))}", hint=self.hint) from exc
-        except RecursionError as exc:
-            raise InputError(f"read {source}: nested too deeply", hint=self.hint) from exc
-        except ValueError as exc:
-            raise InputError(f"read {source}: {clip(str(exc))}", hint=self.hint) from exc
+        documents = read_documents(text, source, hint=self.hint, load=_loaded)
         found = [one for one in documents if one is not None]
-        if len(found) != 1 or not isinstance(found[0], dict):
+        if len(found) > 1:
             raise InputError(
                 f"read {source}: {len(found)} documents, not one mapping of kind {self.name}",
                 hint=self.hint,
+            )
+        if not found or not isinstance(found[0], dict):
+            said = "not a mapping" if found else "nothing"
+            raise InputError(
+                f"read {source}: {said}, where one of kind {self.name} is wanted", hint=self.hint
             )
         self._refuse_control_characters(source, (), found[0])
         return found[0]

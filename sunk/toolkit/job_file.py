@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sunk.errors import InputError, clip
-from sunk.render.plain_yaml import load_documents
+from sunk.render.plain_yaml import read_documents
 from sunk.toolkit.catalogue import Template, template_named
 from sunk.toolkit.parameters import JobParameters, validated
 
@@ -43,14 +41,15 @@ def read_job(source: str, assignments: Sequence[str]) -> tuple[Template, JobPara
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        documents = load_documents(path.read_text())
+        text = path.read_text()
     except OSError as exc:
         raise InputError(
             f"read job file {path}: {exc.strerror}",
             hint="give the path of a YAML file, or a template's name: sunk job template list",
         ) from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
         raise InputError(f"read job file {path}: {clip(str(exc))}") from exc
+    documents = read_documents(text, f"job file {path}")
     document = documents[0] if len(documents) == 1 else None
     if not isinstance(document, Mapping):
         raise InputError(
@@ -66,8 +65,5 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise InputError(
             f"read --set {clip(repr(text), 60)}: not key=value", hint="for example: --set nodes=2"
         )
-    try:
-        documents = load_documents(value)
-        return key, documents[0] if documents else ""
-    except yaml.YAMLError as exc:
-        raise InputError(f"read --set {key}: {clip(str(exc))}") from exc
+    documents = read_documents(value, f"--set {key}")
+    return key, documents[0] if documents else ""

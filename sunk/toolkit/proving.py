@@ -55,7 +55,10 @@ def account_of(folder: Path, attempt: int | None = None) -> Account:
         InputError: there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"prove {folder}: there is no such folder")
+        raise InputError(
+            f"prove {folder}: there is no such folder",
+            hint="give a run's folder, or one with logs of its ranks",
+        )
     files = _evidence_files(folder / "record")
     number = max(files, default=None) if attempt is None else attempt
     evidence: list[Evidence] = []

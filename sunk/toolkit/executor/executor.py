@@ -25,6 +25,8 @@ from sunk.toolkit.script import render_job
 from sunk_jobs.call import ABOUT, FUNCTION, arguments_file, version
 
 T = TypeVar("T")
+_COUNT = "calls"
+"""The one parameter that an executor sets itself."""
 _Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
 
@@ -52,6 +54,7 @@ class CallExecutor:
         self._root = root
         self._parameters = dict(parameters)
         self._clock = clock
+        _only_known(self._parameters)
         validated(CALL.form, self._parameters, "sunk.Executor")
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -107,7 +110,7 @@ class CallExecutor:
     def _start(
         self, function: Callable[..., T], calls: Sequence[_Arguments], count: int | None
     ) -> list[Future[T]]:
-        made = self._parameters | ({} if count is None else {"calls": count})
+        made = self._parameters | ({} if count is None else {_COUNT: count})
         parameters = validated(CALL.form, made, "sunk.Executor")
         pickled = _pickle(f"function {_name(function)}", function)
         arguments = [_pickle(f"arguments of {_name(function)}", one) for one in calls]
@@ -129,6 +132,18 @@ class CallExecutor:
 
 def _ended(futures: Iterable[Future[T]]) -> list[Future[T]]:
     return [one for one in futures if one.done()]
+
+
+def _only_known(parameters: Mapping[str, Any]) -> None:
+    """Refuse names that are none of an executor's, and say those that are as Python writes them."""
+    fields = {name: one.alias for name, one in CALL.form.model_fields.items() if name != _COUNT}
+    known = {*fields, *fields.values()}
+    for name in parameters:
+        if name not in known:
+            raise InputError(
+                f"make executor: {name}: no such parameter",
+                hint="parameters: " + ", ".join(sorted(fields)),
+            )
 
 
 def _pickle(what: str, value: object) -> bytes:

@@ -43,9 +43,14 @@ def read_baseline(text: str, origin: str) -> Known:
         known: Known = Counter()
         for row in document["findings"]:
             known[(str(row["path"]), str(row["rule"]), str(row["line"]))] += int(row["count"])
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise InputError(
-            f"read baseline {origin}: {clip(str(exc) or type(exc).__name__)}",
+            f"read baseline {origin}: {clip(str(exc))}",
+            hint="write it again with --write-baseline",
+        ) from exc
+    except (KeyError, TypeError) as exc:
+        raise InputError(
+            f"read baseline {origin}: it is JSON, and no baseline of findings",
             hint="write it again with --write-baseline",
         ) from exc
     if version != VERSION:

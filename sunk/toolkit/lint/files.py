@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from sunk.errors import ConfigError, InputError, clip
-from sunk.render.plain_yaml import load_documents
+from sunk.render.plain_yaml import read_documents
 from sunk.toolkit.lint.engine import lint_script, wanted_folders, wanted_programs
 from sunk.toolkit.lint.facts import ClusterFacts
 from sunk.toolkit.lint.model import Finding
@@ -140,11 +139,7 @@ def read_facts(path: Path) -> ClusterFacts:
     Raises:
         InputError: it cannot be read, or a key or value is wrong.
     """
-    text = read_text(path, "facts")
-    try:
-        documents = load_documents(text)
-    except yaml.YAMLError as exc:
-        raise InputError(f"read facts {path}: {clip(str(exc))}") from exc
+    documents = read_documents(read_text(path, "facts"), f"facts {path}")
     return facts_from(documents[0] if documents else {}, str(path))
 
 

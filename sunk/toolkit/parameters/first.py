@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sunk.toolkit.parameters.base import JobParameters, NodeParameters, PlacedParameters
 from sunk.toolkit.parameters.breach import Breach
-from sunk.toolkit.parameters.kinds import Size, Word
+from sunk.toolkit.parameters.kinds import Mask, Size, Word
 
 _LEAST_NODES_FOR_SHARP = 3
 
@@ -69,9 +69,8 @@ class NcclTestsParameters(RankedParameters):
     check_data: bool = Field(
         default=True, description="Check what was received; off for pure speed."
     )
-    split_mask: str | None = Field(
+    split_mask: Mask | None = Field(
         None,
-        pattern=r"^0x[0-9a-f]{1,8}$",
         description="NCCL_TESTS_SPLIT_MASK, such as 0x7: rails apart.",
     )
     sharp: bool = Field(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sunk.toolkit.parameters.base import JobParameters
 from sunk.toolkit.parameters.breach import Breach
-from sunk.toolkit.parameters.kinds import Memory, VariableName, Word
+from sunk.toolkit.parameters.kinds import Memory, NoOption, VariableName, Word
 
 _MOST_ELEMENTS = 4_000_001
 """slurm.conf(5): MaxArraySize can be no larger."""
@@ -88,9 +88,7 @@ class DataPreparationParameters(JobParameters):
         description="Files; relative ones are in the run folder.",
     )
     shards: int = Field(1, ge=1, le=10**6, description="Files to make of them.")
-    folder: str = Field(
-        "shards", min_length=1, max_length=1024, pattern=r"^[^\x00-]", description="Where they go."
-    )
+    folder: NoOption = Field("shards", min_length=1, max_length=1024, description="Where they go.")
     program: list[str] = Field(
         default_factory=lambda: [
             "python3",

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ValidationError
 from sunk.errors import InputError, clip
 from sunk.toolkit.parameters.base import NOT_SHOWN, JobParameters, holds_secret, texts_in
 from sunk.toolkit.parameters.breach import refuse
-from sunk.toolkit.parameters.kinds import SPOKEN
+from sunk.toolkit.parameters.kinds import in_words
 
 _OF_THE_TEMPLATE = "the template's form"
+_OF_A_KEY = "[key]"
+"""pydantic's last step to the key of a mapping; the key itself stands before it."""
 _MEMORY = re.compile(r"(?P<number>\d+)\s*(?P<unit>[KMGT])i?B?", re.IGNORECASE)
 _SPAN = re.compile(r"(?P<number>\d+)\s*(?P<unit>[smhd])", re.IGNORECASE)
 
@@ -37,7 +39,7 @@ def validated(form: type[_P], values: Mapping[str, Any], origin: str) -> _P:
 
 
 def _fault(form: type[BaseModel], error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    place = ".".join(str(part) for part in error["loc"] if part != _OF_A_KEY)
     if error["type"] == "extra_forbidden":
         return f"{place}: no such parameter"
     if error["type"] == "missing":
@@ -67,7 +69,7 @@ def _rule(error: Any) -> str:
     """Return the rule that a value breaks, in words of jobs and not of a schema's."""
     limits = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
-        return f"is not {SPOKEN.get(limits['pattern'], 'of the form')}"
+        return f"wanted is {in_words(limits['pattern'])}"
     rule = _RULES.get(error["type"])
     return str(error["msg"]) if rule is None else rule.format_map(limits)
 

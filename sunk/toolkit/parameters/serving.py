@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sunk.toolkit.parameters.base import LEAST_LEAD_SECONDS, NodeParameters, nearest_divisor
 from sunk.toolkit.parameters.breach import Breach
-from sunk.toolkit.parameters.kinds import Word
+from sunk.toolkit.parameters.kinds import AbsolutePath, NoOption, Word
 
 
 class RayParameters(NodeParameters):
@@ -29,11 +29,10 @@ class VllmParameters(NodeParameters):
     """A model served over several nodes."""
 
     name: Word = Field("vllm", description="Job name.")
-    model: str = Field(
+    model: NoOption = Field(
         "Qwen/Qwen2.5-0.5B-Instruct",
         min_length=1,
         max_length=1024,
-        pattern=r"^[^\x00-]",
         description="Model: a folder on every node, or a name.",
     )
     tensor_parallel: int | None = Field(
@@ -42,9 +41,8 @@ class VllmParameters(NodeParameters):
     pipeline_parallel: int | None = Field(None, ge=1, le=4096, description="PP; absent: the nodes.")
     port: int = Field(8000, ge=1024, le=60999, description="Where the service listens.")
     offline: bool = Field(default=True, description="Never download: the model is there already.")
-    api_key_file: str | None = Field(
+    api_key_file: AbsolutePath | None = Field(
         None,
-        pattern=r"^/[^\x00]{1,1023}$",
         description="File of mode 600 with the key that clients show.",
     )
     ready_seconds: int = Field(

@@ -13,6 +13,7 @@ from sunk.cli import app, exits
 from sunk.model.profile import TopologyPlugin
 from sunk.render.profile import dump_profile
 from sunk.toolkit.catalogue import TEMPLATES
+from sunk.toolkit.parameters.kinds import in_words
 from sunk.wiring import login
 from sunk_jobs import health, hello
 from tests.support.job_cases import profile_of, string_fields
@@ -58,6 +59,95 @@ def test_wrong_unit_is_named_with_what_would_do(capsys, template, value, field, 
     assert (code, out, err.startswith(start), err.endswith(end)) == (2, "", True, True), err
 
 
+@pytest.mark.parametrize(
+    ("template", "value", "said"),
+    [
+        (
+            "hello",
+            "partition=a b",
+            "partition: 'a b': wanted is a name of letters, digits and _ . + : @ -, beginning with "
+            "a letter, a digit or _ (Partition; absent: the profile's that fits, else the "
+            "cluster's default.)",
+        ),
+        (
+            "hello",
+            "environment={A B: x}",
+            "environment.A B: 'A B': wanted is a name of letters, digits and _, not beginning with "
+            "a digit (Variables set for the program; secrets are refused: name a file instead.)",
+        ),
+        (
+            "vllm",
+            "apiKeyFile=key",
+            "apiKeyFile: 'key': wanted is an absolute path "
+            "(File of mode 600 with the key that clients show.)",
+        ),
+    ],
+)
+def test_wrong_form_is_said_in_words(capsys, template, value, said):
+    wanted = f"error: read parameters of template {template}: {said} {FORM})\n"
+    assert render(capsys, template, value) == (2, "", wanted)
+
+
+def patterns_in(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for key, inner in schema.items():
+            yield from patterns_in(inner)
+            if key == "patternProperties":
+                yield from inner
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from patterns_in(inner)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+def test_every_form_of_every_parameter_has_words(template):
+    found = set(patterns_in(template.form.model_json_schema()))
+    assert found
+    assert {one for one in found if in_words(one) is None} == set()
+
+
+# --- texts that are no YAML, or too much of it
+
+DEEP = "[" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("template: fsdp2\nnodes: [1,\n", ", line 3, column 1: expected the node content"),
+        ("template: mpi\nnodes: 2\nnodes: 3\n", ", line 3, column 1: key 'nodes' stands here"),
+        (f"template: hello\nmessage: {DEEP}", ": nested too deeply"),
+        ("a: \x01", ": unacceptable character"),
+    ],
+)
+def test_damaged_yaml_is_named_with_its_place(capsys, tmp_path, text, said):
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    for words, what in (
+        (("render", str(file)), f"job file {file}"),
+        (("lint", "--facts", str(file), __file__), f"facts {file}"),
+        (("layout", str(file), "--nodes", "1"), str(file)),
+    ):
+        code, out, err = typed(capsys, *words)
+        assert (code, out, err.startswith(f"error: read {what}{said}")) == (2, "", True), err
+
+
+def test_assignment_that_is_nested_too_deeply_is_refused(capsys):
+    wanted = "error: read --set message: nested too deeply\n"
+    assert render(capsys, "hello", f"message={DEEP}") == (2, "", wanted)
+
+
+def test_json_that_is_no_baseline_is_said_to_be_none(capsys, tmp_path):
+    file = tmp_path / "b.json"
+    for text in ("{}", "[]", '{"version": 1, "findings": [{}]}'):
+        file.write_text(text)
+        code, _, err = typed(capsys, "lint", "--baseline", str(file), __file__)
+        said = f"error: read baseline {file}: it is JSON, and no baseline of findings\n"
+        assert (code, err.startswith(said)) == (2, True), err
+
+
 # --- impossible layouts
 
 
@@ -98,7 +188,7 @@ def test_impossible_layout_is_refused_with_the_nearest_that_is_possible(
 # --- missing files
 
 NO_FILE = "No such file or directory"
-NO_FOLDER = "there is no such folder\n"
+NO_FOLDER = "there is no such folder\nhint: give its folder, name or job number: sunk job list\n"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +217,12 @@ NO_FOLDER = "there is no such folder\n"
         ),
         (["lint", "--facts", NONE, __file__], 2, f"read facts {NONE}: {NO_FILE}\n"),
         (["lint", "--baseline", NONE, __file__], 2, f"read baseline {NONE}: {NO_FILE}\n"),
-        (["prove", NONE], 2, f"prove {NONE}: {NO_FOLDER}"),
+        (
+            ["prove", NONE],
+            2,
+            f"prove {NONE}: {NO_FOLDER}",
+        ),
+        (["list", "--run-dir", NONE], 2, f"list runs in {NONE}: there is no such folder\n"),
         (["record", NONE], 2, f"show {NONE}: {NO_FOLDER}"),
         (["diff", NONE, NONE], 2, f"compare {NONE}: {NO_FOLDER}"),
         (["replay", NONE], 2, f"replay {NONE}: {NO_FOLDER}"),

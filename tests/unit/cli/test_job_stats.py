@@ -228,3 +228,9 @@ def test_run_without_heartbeats_is_not_said_to_be_idle_without_a_word(run, slurm
     slurm.known = {JobId(17): (given(17, "COMPLETED", 0, 5, 50),)}
     assert app.run(["job", "stats", str(run)]) == exits.OK
     assert "no rank wrote a heartbeat" in capsys.readouterr().err
+
+
+def test_run_that_is_the_folder_at_hand_has_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["job", "stats", ".", "--plot", "x.svg"]) == exits.USAGE
+    assert f"draw {tmp_path.name}: there is nothing to draw" in capsys.readouterr().err

@@ -77,7 +77,9 @@ TWO = HEAD + '  nodes: [{name: "w-[0-1]"}]\n  switches: [{name: s, tier: 0}]\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "read t: 1 documents, not one mapping of kind Topology"),
+        ("[]", "read t: not a mapping, where one of kind Topology is wanted"),
+        ("", "read t: nothing, where one of kind Topology is wanted"),
+        ("a: 1\n---\nb: 2\n", "read t: 2 documents, not one mapping of kind Topology"),
         (HEAD.replace("Topology", "NodeSet"), "read t, kind: 'NodeSet' is not allowed"),
         (HEAD.replace("v1alpha1", "v2"), "read t, apiVersion: 'sunk.dev/v2' is not allowed"),
         (HEAD.replace("name: t", "name: a b"), "read t, metadata.name: 'a b' is not allowed"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -13,7 +10,6 @@ from sunk.errors import InputError
 from sunk.toolkit.catalogue import TEMPLATES
 from sunk.toolkit.job_file import read_job
 from sunk.toolkit.parameters.base import nearest_divisor
-from sunk.toolkit.parameters.kinds import SPOKEN
 from sunk.toolkit.parameters.many import ArraySweepParameters
 from sunk.toolkit.script import render_job
 from sunk.toolkit.starter import starter
@@ -29,13 +25,12 @@ NAMES = [one.name for one in TEMPLATES]
         ("hello", ["memoryPerNode=64GiB"], "nearest: 64G"),
         ("hello", ["timeLimit=4h"], "nearest: 04:00:00"),
         ("hello", ["timeLimit=2d"], "nearest: 2-0"),
-        ("hello", ["timeLimit=90m"], "timeLimit: '90m': is not a time: minutes, MM:SS, HH:MM:SS, "
-         "D-HH, D-HH:MM, D-HH:MM:SS or UNLIMITED (Time limit:"),
+        ("hello", ["timeLimit=90m"], "timeLimit: '90m': wanted is minutes, MM:SS, HH:MM:SS, D-HH, "
+         "D-HH:MM, D-HH:MM:SS or UNLIMITED (Time limit:"),
         ("hello", ["timeLimit=90m"], "nearest: 01:30:00"),
-        ("hello", ["partition=a b"], "partition: 'a b': is not a word: letters, digits and _"),
-        ("hello", ["dependency=foo"], "dependency: 'foo': is not a dependency: singleton, or"),
-        ("hello", ["memoryPerNode=12Q"], "memoryPerNode: '12Q': is not an amount of memory: a"),
-        ("mpi", ["containerMounts=[x]"], "containerMounts.0: 'x': is not a mount: SOURCE:TARGET"),
+        ("hello", ["dependency=foo"], "dependency: 'foo': wanted is singleton, or after"),
+        ("hello", ["memoryPerNode=12Q"], "memoryPerNode: '12Q': wanted is a whole number"),
+        ("mpi", ["containerMounts=[x]"], "containerMounts.0: 'x': wanted is SOURCE:TARGET"),
         ("hello", ["exclusive=maybe"], "exclusive: 'maybe': is neither true nor false"),
         ("fsdp2", ["launcher=mpirun"], "launcher: 'mpirun': is not one of 'torchrun' or 'srun'"),
         ("hello", ["memoryPerNode=90m"], "nearest: 90M"),
@@ -211,18 +206,3 @@ def test_frozen_files_are_what_the_parameters_say():
     sweep = render_job(*read_job("array-sweep", ["grid={a: [1, 2]}"]))
     assert sweep.files == {"settings.json": '[\n {\n  "a": 1\n },\n {\n  "a": 2\n }\n]\n'}
     assert sweep.elements == 2
-
-
-def test_no_error_shows_a_regular_expression():
-    """Each form of a text that a template takes is spoken of in words."""
-    patterns = {
-        pattern
-        for template in TEMPLATES
-        for pattern in re.findall(
-            r'"pattern": "((?:[^"\\]|\\.)*)"', json.dumps(template.form.model_json_schema())
-        )
-    }
-    spoken = {json.dumps(one)[1:-1] for one in SPOKEN}
-    # These three say what they take by their own descriptions.
-    described = {r"^0x[0-9a-f]{1,8}$", r"^[^\\x00-]", r"^/[^\\x00]{1,1023}$"}
-    assert patterns - spoken == described

@@ -185,3 +185,15 @@ def test_importing_sunk_loads_nothing_of_the_executor():
     root = Path(__file__).parents[4]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout == "False False\n"
+
+
+@pytest.mark.parametrize("name", ["time_limitt", "calls", "array"])
+def test_name_that_is_no_parameter_is_answered_with_those_that_python_takes(tmp_path, name):
+    with pytest.raises(InputError) as raised:
+        Executor("debug", folder=tmp_path, **{name: 3})
+    assert raised.value.message == f"make executor: {name}: no such parameter"
+    assert raised.value.hint == (
+        "parameters: account, at_once, cpus_per_task, dependency, environment, exclusive, "
+        "fallback_python, gpus_per_node, memory_per_node, name, nodes, partition, python, "
+        "qos, requeue, tasks_per_node, time_limit"
+    )
