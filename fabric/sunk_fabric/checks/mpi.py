@@ -17,15 +17,13 @@ from sunk_fabric.parse.osu import Run
 SMALL_BYTES = 8
 SHARED_MEMORY_US = 0.7
 """Less is faster than two adapters and a switch can be. Proposal."""
-WARN_US, FAIL_US = 3.0, 10.0
-"""RDMA verbs of these generations take 1.3 to 1.6 us within a leaf, and MPI adds less than one;
-sockets take 10 and more. Proposal."""
 
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:
     """The largest message of osu_bw against the ceiling of rate, MTU and headers."""
     rate, mtu = facts.expected.port_gbit_per_s, facts.expected.rdma_mtu_bytes
     ethernet = _all_ethernet(facts)
+    limit = facts.expected.limit("nccl.mpi.bandwidth")
 
     def judge(reading: Reading[Run]) -> Iterator[Answer]:
         run = reading.parsed.value
@@ -45,7 +43,7 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             words = f"{measured:.1f} Gb/s is {share:.3f} of {ceiling.derivation} Gb/s"
             if share > 1.0:
                 words += ": shared memory, several adapters, or another rate"
-            yield said(share_verdict(share), words, subject, reading)
+            yield said(share_verdict(share, limit), words + limit.words, subject, reading)
 
     yield from each(facts, osu.parse, judge)
 
@@ -62,6 +60,7 @@ def _all_ethernet(facts: Facts) -> bool:
 
 def latency(facts: Facts) -> Iterator[Answer]:
     """The smallest message of osu_latency is as slow as a fabric, and no slower."""
+    limit = facts.expected.limit("nccl.mpi.latency")
 
     def judge(reading: Reading[Run]) -> Iterator[Answer]:
         run = reading.parsed.value
@@ -79,9 +78,9 @@ def latency(facts: Facts) -> Iterator[Answer]:
             words = f"{run.us[size]:g} us between buffers of {run.memory}: no ceiling is known"
             yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
-            words = f"{run.us[size]:g} us, {WARN_US:g} allowed"
-            verdict = Verdict.WARN if run.us[size] > WARN_US else Verdict.PASS
-            if run.us[size] > FAIL_US:
+            words = f"{run.us[size]:g} us, {limit.passing:g} allowed{limit.words}"
+            verdict = Verdict.WARN if run.us[size] > limit.passing else Verdict.PASS
+            if run.us[size] > limit.failing:
                 verdict, words = Verdict.FAIL, f"{words}: as slow as sockets"
             yield said(verdict, words, subject, reading)
 
