@@ -46,7 +46,6 @@ CHECKS: tuple[Check, ...] = (
         rule="source validation on at a bridge above an adapter, on bare metal, is FAIL",
         remedy="switch ACS off in the firmware, or with setpci at boot",
         source=NCCL_DOCS,
-        depends_on=("pcie.link.hca",),
     ),
     _row(
         "relaxed_ordering",

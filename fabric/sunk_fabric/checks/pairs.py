@@ -32,6 +32,9 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             yield said(Verdict.SKIP, "a latency test", subject, reading)
         elif rate is None or mtu is None or row.size_bytes < LARGE_BYTES:
             yield said(Verdict.UNKNOWN, _lack(rate, mtu, row.size_bytes), subject, reading)
+        elif "Device" not in run.settings or "Link type" not in run.settings:
+            words = f"{row.average_gbit_per_s:.1f} Gb/s, and the run does not tell by which device"
+            yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
             ethernet = run.settings.get("Link type") == "Ethernet"
             slot = slot_gbit_per_s(facts, reading.host, run.settings.get("Device", ""))

@@ -912,6 +912,13 @@ def test_bandwidth_is_judged_by_rate_mtu_and_headers(average, verdict, check):
     assert found.endswith("of 400 Gb/s x 4096/4122 = 397.5 Gb/s")
 
 
+def test_bandwidth_of_an_unnamed_device_is_unknown(check):
+    content = text("perftest", "write-bw").replace(b"Device         : mlx5_0", b"")
+    files = {"gpu001/perftest.txt": content}
+    found = check("rdma.pair.bandwidth", files, Expected(port_gbit_per_s=400))
+    assert [one[0] for one in found] == [Verdict.UNKNOWN]
+
+
 def test_small_messages_do_not_judge_the_line(check):
     found = check(
         "rdma.pair.bandwidth",
