@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sunk_fabric.limits import Limit, limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -38,6 +40,8 @@ class Expected:
         sharp_types: what the workload reduces: ``float32``, ``bfloat16``.
         rails: resources of virtual functions that every node has, without their prefix: ``rail0``.
         job_nodes: nodes of the largest job that is promised.
+        thresholds: id of a check -> what is PASS and what is FAIL, for those of
+            `sunk_fabric.limits`: ``rdma.pair.bandwidth`` -> 0.95, 0.90.
         not_applicable: prefix of a check's id -> reason, for what the site does not have.
     """
 
@@ -66,7 +70,12 @@ class Expected:
     sharp_types: tuple[str, ...] = ()
     rails: tuple[str, ...] = ()
     job_nodes: int | None = None
+    thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+
+    def limit(self, name: str) -> Limit:
+        """Return the limits of a check."""
+        return limit(name, self.thresholds)
 
 
 INFINIBAND_OVERHEAD_BYTES = 26
@@ -78,9 +87,6 @@ ROCE_DEVICE_HEADERS_BYTES = 58
 and 2 to spare; the kernel asks for as much."""
 PCIE_SHARE = 0.90
 """Usable part of a PCIe link at a payload of 256 bytes. Derived from headers; proposal."""
-PASS_SHARE, FAIL_SHARE = 0.966, 0.925
-"""Of the ceiling, for tests between two hosts. Proposal, near what sites publish: 385 and 370
-of 397.5 Gb/s at NDR."""
 _ENCODING = {2.5: 0.8, 5.0: 0.8, 8.0: 128 / 130, 16.0: 128 / 130, 32.0: 128 / 130, 64.0: 0.985}
 """Transfer rate of a PCIe lane in GT/s -> share that is data."""
 

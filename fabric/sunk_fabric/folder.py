@@ -22,6 +22,7 @@ from sunk.assess.bundle import JOURNAL, MANIFEST, Kept, unpack
 from sunk.assess.evidence import Evidence, evidence_of
 from sunk.clients import evidence_files
 from sunk.errors import InputError, clip
+from sunk_fabric import limits
 from sunk_fabric.expected import Expected
 from sunk_fabric.facts import Facts, Reading, gathered
 from sunk_fabric.parse import formats, ibnetdiscover, link_list
@@ -134,11 +135,14 @@ def read_expected(file: Path) -> Expected:
     """
     try:
         document = yaml.safe_load(_text(file)) or {}
-        return msgspec.convert(_known(file, document), type=Expected)
+        declared = msgspec.convert(_known(file, document), type=Expected)
     except yaml.YAMLError as exc:
         raise InputError(f"read {file}: it is no YAML: {clip(str(exc))}") from exc
     except msgspec.ValidationError as exc:
         raise InputError(f"read {file}: {exc}") from exc
+    if wrong := limits.problem(declared.thresholds):
+        raise InputError(f"read {file}: {wrong}")
+    return declared
 
 
 def _known(file: Path, document: Any) -> dict[str, Any]:

@@ -172,8 +172,7 @@ def test_program_runs_with_sharp_and_without_in_one_job_and_each_is_proved(
         launch=launch,
         commands=commands,
     )
-    found = service.check(tmp_path / "found", None, None, ("sharp.nccl.gain",))
-    (one,) = [one for one in found if one.check == "sharp.nccl.gain"]
+    (one,) = service.check(tmp_path / "found", None, None, ("sharp.nccl.gain",))
     words = (
         "2.00 times the algorithm bandwidth without, median of 3 sizes, 2 runs with and 2 without"
     )

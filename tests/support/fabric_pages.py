@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from math import inf
 
 from sunk.assess.check import Check
 from sunk_fabric.catalogue.all import CHECKS, GROUPS
@@ -13,6 +14,7 @@ from sunk_fabric.checks.judges import JUDGES
 from sunk_fabric.collect.kube_texts import REQUESTS
 from sunk_fabric.collect.questions import host_questions, once_questions
 from sunk_fabric.expected import Expected
+from sunk_fabric.limits import LIMITS, Limit
 from sunk_fabric.parse.counters import SYSFS_NAMES, WIDTH_BITS
 from sunk_fabric.parse.formats import FOR_PEOPLE, FORMATS
 
@@ -87,6 +89,18 @@ def index() -> str:
         "|---|---|",
         *(f"| `{one.name}` | {_default(one)} |" for one in fields(Expected)),
         "",
+        "## Limits",
+        "",
+        "A site sets them otherwise under `thresholds`, such as",
+        "`thresholds: {rdma.pair.bandwidth: [0.95, 0.9]}`; findings say so.",
+        "",
+        "| check | PASS | FAIL beyond | of | source |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{name}` | {one.passing:g} | {_beyond(one)} | {one.unit} | {one.source} |"
+            for name, one in sorted(LIMITS.items())
+        ),
+        "",
     ]
     return "\n".join(lines)
 
@@ -101,6 +115,11 @@ def collected() -> Iterator[str]:
     for name in (*(name for name, _ in REQUESTS), "pod_networks", "network_status"):
         yield f"| Kubernetes, with `--kubeconfig` | `{name}` |"
     yield ""
+
+
+def _beyond(one: Limit) -> str:
+    never = one.failing in {0.0, inf}
+    return "never" if never else f"{one.failing:g}"
 
 
 def _default(one) -> str:

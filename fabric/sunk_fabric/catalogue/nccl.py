@@ -124,9 +124,10 @@ CHECKS: tuple[Check, ...] = (
         "mpi.bandwidth",
         "MPI at rate",
         proves="MPI uses the fabric",
-        reads="osu_bw",
+        reads="osu_bw, with the log of UCX_LOG_LEVEL=info of the same name, ucx_log",
         rule="the largest message, 1 MiB and more, below 0.925 of rate x MTU / (MTU + headers) is "
-        "FAIL, below 0.966 WARN; more than the line carries is UNKNOWN",
+        "FAIL, below 0.966 WARN; a way between nodes that is not RDMA is FAIL; more than the line "
+        "carries, or no log that proves the way, is UNKNOWN",
         remedy="transport of the MPI library",
         source=DERIVED,
     ),

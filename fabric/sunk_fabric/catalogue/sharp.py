@@ -98,7 +98,6 @@ CHECKS: tuple[Check, ...] = (
         remedy="tree, algorithm",
         source="proposal; SHARP's path by NCCL's source",
         owner=Domain.RUNTIME,
-        explained_by=("sharp.nccl.used", "sharp.mpi"),
     ),
     _row(
         "dtype",

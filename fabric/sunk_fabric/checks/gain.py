@@ -127,7 +127,10 @@ def _compared(facts: Facts, on: list[_Run], off: list[_Run]) -> Answer:
         middle = statistics.median(gains)
         words = f"{middle:.2f} times the algorithm bandwidth without, median of {len(gains)} sizes"
         words += f", {len(on)} runs with and {len(off)} without"
-        verdict = Verdict.PASS if middle >= 1.0 else Verdict.WARN
+        limit = facts.expected.limit("sharp.nccl.gain")
+        words += limit.words
+        verdict = Verdict.PASS if middle >= limit.passing else Verdict.WARN
+        verdict = Verdict.FAIL if middle < limit.failing else verdict
     return said(verdict, words, subject, *readings)
 
 

@@ -10,14 +10,12 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.checks.pairs import LARGE_BYTES, largest
+from sunk_fabric.checks.pcie import slot_gbit_per_s
 from sunk_fabric.expected import bandwidth_ceiling
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import perftest, sysfs_rdma
 from sunk_fabric.parse.perftest import End, Run
 from sunk_fabric.parse.text import guid
-
-FAIL_SHARE = 0.92
-"""Of the ceiling. Near what published checks take for loopbacks at NDR; proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def _each_loopback(
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:
     """The largest message between two adapters of a host, against the ceiling of the line."""
-    rate = facts.expected.port_gbit_per_s
+    rate, limit = facts.expected.port_gbit_per_s, facts.expected.limit("rdma.loopback.bandwidth")
 
     def judge(
         reading: Reading[Run], subject: str, near: _Adapter, far: _Adapter
@@ -95,10 +93,13 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             yield said(Verdict.UNKNOWN, words, subject, reading)
             return
         ethernet = run.settings.get("Link type") == "Ethernet"
-        ceiling = bandwidth_ceiling(rate, mtu, ethernet=ethernet)
+        slots = [slot_gbit_per_s(facts, one.host, one.device) for one in (near, far)]
+        slot = min((one for one in slots if one is not None), default=None)
+        ceiling = bandwidth_ceiling(rate, mtu, ethernet=ethernet, pcie_gbit_per_s=slot)
         share = row.average_gbit_per_s / ceiling.gbit_per_s
-        verdict = Verdict.PASS if share >= FAIL_SHARE else Verdict.FAIL
+        verdict = Verdict.PASS if share >= limit.failing else Verdict.FAIL
         words = f"{ends}: {row.average_gbit_per_s:.1f} Gb/s is {share:.3f} of {ceiling.derivation}"
+        words += limit.words
         yield said(Verdict.UNKNOWN if share > 1.0 else verdict, words, subject, reading)
 
     yield from _each_loopback(facts, judge)

@@ -9,23 +9,25 @@ from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.checks.pairs import LARGE_BYTES, share_verdict
+from sunk_fabric.checks.servers import between_nodes, ways_in_words
 from sunk_fabric.expected import bandwidth_ceiling
 from sunk_fabric.facts import Facts, Reading
-from sunk_fabric.parse import osu, sysfs_rdma
+from sunk_fabric.parse import osu, sysfs_rdma, ucx_log
 from sunk_fabric.parse.osu import Run
 
 SMALL_BYTES = 8
+UNPROVEN = "; nothing proves which way the bytes went: UCX_LOG_LEVEL=info shows it"
 SHARED_MEMORY_US = 0.7
 """Less is faster than two adapters and a switch can be. Proposal."""
-WARN_US, FAIL_US = 3.0, 10.0
-"""RDMA verbs of these generations take 1.3 to 1.6 us within a leaf, and MPI adds less than one;
-sockets take 10 and more. Proposal."""
 
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:
     """The largest message of osu_bw against the ceiling of rate, MTU and headers."""
     rate, mtu = facts.expected.port_gbit_per_s, facts.expected.rdma_mtu_bytes
     ethernet = _all_ethernet(facts)
+    limit = facts.expected.limit("nccl.mpi.bandwidth")
+
+    logs = {one.name: one for one in sound(facts, ucx_log.parse)}
 
     def judge(reading: Reading[Run]) -> Iterator[Answer]:
         run = reading.parsed.value
@@ -45,7 +47,15 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             words = f"{measured:.1f} Gb/s is {share:.3f} of {ceiling.derivation} Gb/s"
             if share > 1.0:
                 words += ": shared memory, several adapters, or another rate"
-            yield said(share_verdict(share), words, subject, reading)
+            verdict, words = share_verdict(share, limit), words + limit.words
+            log = logs.get(reading.name)
+            ways = between_nodes(log.parsed.value) if log else ()
+            proof = (reading, log) if log else (reading,)
+            if not ways:
+                verdict, words = Verdict.UNKNOWN, words + UNPROVEN
+            elif not all(one.rdma for one in ways):
+                verdict, words = Verdict.FAIL, f"{words}; it went by {ways_in_words(ways)}"
+            yield said(verdict, words, subject, *proof)
 
     yield from each(facts, osu.parse, judge)
 
@@ -62,6 +72,7 @@ def _all_ethernet(facts: Facts) -> bool:
 
 def latency(facts: Facts) -> Iterator[Answer]:
     """The smallest message of osu_latency is as slow as a fabric, and no slower."""
+    limit = facts.expected.limit("nccl.mpi.latency")
 
     def judge(reading: Reading[Run]) -> Iterator[Answer]:
         run = reading.parsed.value
@@ -79,9 +90,9 @@ def latency(facts: Facts) -> Iterator[Answer]:
             words = f"{run.us[size]:g} us between buffers of {run.memory}: no ceiling is known"
             yield said(Verdict.UNKNOWN, words, subject, reading)
         else:
-            words = f"{run.us[size]:g} us, {WARN_US:g} allowed"
-            verdict = Verdict.WARN if run.us[size] > WARN_US else Verdict.PASS
-            if run.us[size] > FAIL_US:
+            words = f"{run.us[size]:g} us, {limit.passing:g} allowed{limit.words}"
+            verdict = Verdict.WARN if run.us[size] > limit.passing else Verdict.PASS
+            if run.us[size] > limit.failing:
                 verdict, words = Verdict.FAIL, f"{words}: as slow as sockets"
             yield said(verdict, words, subject, reading)
 

@@ -9,6 +9,7 @@ from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, missing, place, said, sound
+from sunk_fabric.expected import PCIE_SHARE, pcie_gbit_per_s
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import lspci, sysfs_rdma
 from sunk_fabric.parse.lspci import PciDevice, PciLink
@@ -25,14 +26,14 @@ def link(facts: Facts) -> Iterator[Answer]:
     def judge(reading: Reading[Snapshot]) -> Iterator[Answer]:
         devices = [one for one in reading.parsed.value.devices if not one.is_vf]
         for device in devices:
-            yield _path(reading, device)
+            yield _path(reading, device, facts.expected.port_gbit_per_s)
         if not devices:
             yield said(Verdict.UNKNOWN, "no RDMA device is told of", place(reading), reading)
 
     yield from each(facts, sysfs_rdma.parse, judge)
 
 
-def _path(reading: Reading[Snapshot], device: RdmaDevice) -> Answer:
+def _path(reading: Reading[Snapshot], device: RdmaDevice, declared: float | None) -> Answer:
     subject = subjects.node(reading.host, device.name)
     if not device.pci:
         return said(Verdict.SKIP, "no PCI device: it is made in software", subject, reading)
@@ -54,7 +55,19 @@ def _path(reading: Reading[Snapshot], device: RdmaDevice) -> Answer:
         if found:
             return said(verdict, "; ".join(found), subject, reading)
     first = _link(device.pci[0], "current")
-    return said(Verdict.PASS, f"{first}, {len(device.pci)} links", subject, reading)
+    told = f"{first}, {len(device.pci)} links"
+    slot, rate = _slot(device.pci), declared or _rate(device)
+    if slot is not None and rate is not None and slot * PCIE_SHARE < rate:
+        told += f": {slot * PCIE_SHARE:.0f} Gb/s at best, and the port has {rate:g}"
+        return said(Verdict.WARN, told, subject, reading)
+    return said(Verdict.PASS, told, subject, reading)
+
+
+def _rate(device: RdmaDevice) -> float | None:
+    """Return the rate of a device's fastest port; nothing when none tells."""
+    texts = (one.values.get("rate", "") for one in device.ports)
+    found = (re.match(r"(\d{1,4}(?:\.\d)?) Gb/sec", one) for one in texts)
+    return max((float(one[1]) for one in found if one), default=None)
 
 
 def _link(function: PciFunction, which: str) -> PciLink | None:
@@ -64,6 +77,30 @@ def _link(function: PciFunction, which: str) -> PciLink | None:
     if speed is None or width is None or not 0 < int(width[1]) <= 32:
         return None
     return PciLink(float(speed[1]), int(width[1]))
+
+
+def slot_gbit_per_s(facts: Facts, host: str, device: str) -> float | None:
+    """Return what the way from an adapter to the root can carry at its best, before headers.
+
+    Nothing where a link on it does not tell, or nobody collected the host.
+    """
+    snapshots = (one for one in sound(facts, sysfs_rdma.parse) if one.host == host)
+    found = (one for each in snapshots for one in each.parsed.value.devices if one.name == device)
+    return _slot(next((one.pci for one in found), []))
+
+
+def _slot(path: list[PciFunction]) -> float | None:
+    rates = []
+    for at, child in enumerate(path):
+        parent = path[at + 1] if at + 1 < len(path) else None
+        best = _link(child, "max")
+        above = _link(parent, "max") if parent else best
+        if best is None or above is None:
+            return None
+        speed = min(best.speed_gt_per_s, above.speed_gt_per_s)
+        rates.append(pcie_gbit_per_s(speed, min(best.width, above.width)))
+    known = [one for one in rates if one is not None]
+    return min(known) if known and len(known) == len(rates) else None
 
 
 def access_control(facts: Facts) -> Iterator[Answer]:

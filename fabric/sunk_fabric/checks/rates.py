@@ -24,11 +24,13 @@ from sunk_fabric.checks.active import (
     proven,
     ways,
 )
-from sunk_fabric.expected import FAIL_SHARE, PASS_SHARE, bandwidth_ceiling
+from sunk_fabric.checks.pcie import slot_gbit_per_s
+from sunk_fabric.expected import bandwidth_ceiling
 from sunk_fabric.facts import Facts
+from sunk_fabric.limits import Limit
 from sunk_fabric.tested import Tested
 
-TCP_PASS_SHARE, TCP_FAIL_SHARE = 0.80, 0.50
+TCP = Limit(0.80, 0.50, "of the rate of the link", "proposal")
 """Of a link's rate, for one host's TCP. Proposal: headers take 6 % at an MTU of 1500."""
 CONGESTED_SHARE = 0.80
 """Of the receiving links' rate, many at once. Proposal."""
@@ -200,18 +202,29 @@ def _class(facts: Facts, test: Tested, rail: str, median: float) -> tuple[Verdic
     if declared is None:
         return Verdict.UNKNOWN, f"{words}; no rate is declared to compare it with"
     path = next((one.path for one in test.samples if one.path), None)
-    passing, failing, most = TCP_PASS_SHARE, TCP_FAIL_SHARE, declared
+    limit, most = facts.expected.limit("pair.class.rate"), declared
     if path is not None and path.link != "tcp" and path.mtu_bytes:
-        passing, failing = PASS_SHARE, FAIL_SHARE
         most = bandwidth_ceiling(
-            declared, path.mtu_bytes, ethernet=path.link == "Ethernet"
+            declared,
+            path.mtu_bytes,
+            ethernet=path.link == "Ethernet",
+            pcie_gbit_per_s=_slot(facts, test, rail),
         ).gbit_per_s
+    elif not limit.words:
+        limit = TCP
     share = median / most
-    words += f" is {share:.3f} of {most:.4g} Gb/s"
+    words += f" is {share:.3f} of {most:.4g} Gb/s{limit.words}"
     if share > 1.02:
         return Verdict.UNKNOWN, f"{words}: more than there can be, a wrong path or declaration"
-    verdict = Verdict.WARN if share >= failing else Verdict.FAIL
-    return (Verdict.PASS if share >= passing else verdict), words
+    verdict = Verdict.WARN if share >= limit.failing else Verdict.FAIL
+    return (Verdict.PASS if share >= limit.passing else verdict), words
+
+
+def _slot(facts: Facts, test: Tested, rail: str) -> float | None:
+    """Return what the slots of most hosts' adapters carry; nothing where some do not tell."""
+    slots = [slot_gbit_per_s(facts, host, rail) for host in test.record.hosts] if rail else []
+    known = [one for one in slots if one is not None]
+    return statistics.median_low(known) if known and len(known) == len(slots) else None
 
 
 def _declared(facts: Facts, test: Tested, rail: str) -> float | None:

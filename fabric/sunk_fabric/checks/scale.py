@@ -14,19 +14,16 @@ from sunk_fabric import subjects
 from sunk_fabric.active.sharp_sides import OFF, ON, is_side
 from sunk_fabric.checks.answers import each, said, sound
 from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.limits import Limit
 from sunk_fabric.parse import nccl_log, nccl_tests
 from sunk_fabric.parse.nccl_tests import Results
 from sunk_jobs.networks.nccl_log import NcclLog
 
 LEAST_BYTES = 1 << 30
 """Smaller messages do not fill all adapters. Proposal."""
-PASS_SHARE, FAIL_SHARE = 0.85, 0.80
-"""Of adapters x rate, for rings. Derived: what tests of NDR and HDR adapters give."""
 WARN_DROP, FAIL_DROP = 0.05, 0.10
 """For each doubling of the hosts. Proposal."""
 LEAST_RUNS = 3
-WARN_SPREAD, FAIL_SPREAD = 0.05, 0.10
-"""Standard deviation of the bus bandwidth over its mean. Proposal."""
 RINGED = frozenset({"AllReduce", "AllGather", "ReduceScatter"})
 
 WITHIN_A_HOST = {
@@ -91,6 +88,7 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
     """Rings reach a share of what the adapters carry, and lose little when hosts are doubled."""
     logs = {one.name: one for one in sound(facts, nccl_log.parse)}
     rate = facts.expected.port_gbit_per_s
+    limit = facts.expected.limit("nccl.bandwidth.scale")
     known: list[_Measured] = []
 
     def judge(reading: Reading[Results]) -> Iterator[Answer]:
@@ -102,7 +100,7 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
             yield said(Verdict.UNKNOWN, found, subject, reading)
         else:
             known.append(found)
-            yield said(*_share(found, rate), subject, reading, found.log)
+            yield said(*_share(found, rate, limit), subject, reading, found.log)
 
     yield from each(facts, nccl_tests.parse, judge)
     yield from _growth(known)
@@ -127,7 +125,7 @@ def _measured(reading: Reading[Results], log: Reading[NcclLog] | None) -> _Measu
     return _Measured(reading, log, collectives.pop(), row.bus_gb_per_s[0], adapters)
 
 
-def _share(one: _Measured, rate: float | None) -> tuple[Verdict, str]:
+def _share(one: _Measured, rate: float | None, limit: Limit) -> tuple[Verdict, str]:
     words = f"{one.collective} on {one.run.parsed.value.hosts} hosts: {one.bus_gb_per_s:g} GB/s"
     if rate is None:
         return Verdict.UNKNOWN, f"{words}; the port's rate is not declared"
@@ -136,9 +134,10 @@ def _share(one: _Measured, rate: float | None) -> tuple[Verdict, str]:
     words = f"{words} is {share:.2f} of {one.adapters} x {rate:g} Gb/s"
     if share > 1.0:
         return Verdict.UNKNOWN, f"{words}, more than they carry"
-    if share < FAIL_SHARE:
+    words += limit.words
+    if share < limit.failing:
         return Verdict.FAIL, words
-    return (Verdict.PASS if share >= PASS_SHARE else Verdict.WARN), words
+    return (Verdict.PASS if share >= limit.passing else Verdict.WARN), words
 
 
 def _growth(known: list[_Measured]) -> Iterator[Answer]:
@@ -162,6 +161,7 @@ def _growth(known: list[_Measured]) -> Iterator[Answer]:
 
 def variance(facts: Facts) -> Iterator[Answer]:
     """Runs of the same ranks and sizes agree about their largest message."""
+    limit = facts.expected.limit("nccl.bandwidth.variance")
     runs: dict[tuple[int, int, tuple[int, ...]], list[Reading[Results]]] = {}
 
     def gather(reading: Reading[Results]) -> Iterator[Answer]:
@@ -182,7 +182,7 @@ def variance(facts: Facts) -> Iterator[Answer]:
             yield said(Verdict.UNKNOWN, words, subjects.run(name, "repeated"), *readings)
             continue
         spread = statistics.stdev(rates) / middle
-        verdict = Verdict.WARN if spread > WARN_SPREAD else Verdict.PASS
-        verdict = Verdict.FAIL if spread > FAIL_SPREAD else verdict
-        words = f"{words}: {spread:.1%} of {middle:.1f} GB/s"
+        verdict = Verdict.WARN if spread > limit.passing else Verdict.PASS
+        verdict = Verdict.FAIL if spread > limit.failing else verdict
+        words = f"{words}: {spread:.1%} of {middle:.1f} GB/s{limit.words}"
         yield said(verdict, words, subjects.run(name, "repeated"), *readings)

@@ -131,6 +131,8 @@ HOST_SCRIPTS: tuple[tuple[str, str], ...] = (
         "task_cpus",
         # Who of a job has a GPU or an adapter open, and which processors are near that.
         "cd {root} || exit 1\n"
+        '[ "$(id -u)" = 0 ] || { echo "root alone sees what others have open" >&2; exit 1; }\n'
+        "find . -maxdepth 0 -lname x -printf '' || exit 1\n"
         "a=$(find /proc/[0-9]*/fd -maxdepth 1 \\( -lname '*/dev/nvidia[0-9]*' -o \\\n"
         "  -lname '*/dev/infiniband/uverbs[0-9]*' \\) -printf '%h %l\\n' 2>/dev/null | sort -u)\n"
         "printf '%s\\n' \"$a\" | while read -r h d; do\n"

@@ -11,7 +11,10 @@ from sunk.cli import exits
 from sunk.model.profile import ClusterProfile, NodeKind, Price, ProfilePartition
 from sunk.render.profile import dump_profile
 from sunk.render.topology import dump_topology
+from sunk.wiring import fabric as wiring
+from sunk_fabric.active.sharp_session import Compared
 from tests.support.active_world import two_level
+from tests.support.sharp_runs import table, with_sharp, without_sharp
 
 
 def run(*words):
@@ -105,3 +108,24 @@ def test_sharp_is_one_job_of_slurm_on_several_hosts(tmp_path, capsys, words, why
     assert run(*words, "--sharp", "torch", "--folder", folder, "--yes") == exits.USAGE
     assert why in capsys.readouterr().err
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "verdict"),
+    [(200.0, exits.OK, "PASS"), (50.0, exits.OK, "WARN"), (None, exits.UNKNOWN, "UNKNOWN")],
+)
+def test_code_of_a_comparison_is_the_gain_s(tmp_path, monkeypatch, capsys, on, code, verdict):
+    def compare(made, reach, python, folder, say):
+        texts = {"nccl_tests.sharp-off": table(100.0), "nccl_log.sharp-off": without_sharp()}
+        if on is not None:
+            texts |= {"nccl_tests.sharp-on": table(on), "nccl_log.sharp-on": with_sharp()}
+        folder.mkdir()
+        for name, text in texts.items():
+            (folder / f"{name}.txt").write_text(text)
+        return Compared(kept=(), cleanup=(), interrupted=False)
+
+    monkeypatch.setattr(wiring, "compare", compare)
+    words = ("--sharp", "all_reduce_perf", "--folder", tmp_path / "found", "--yes", "-o", "json")
+    assert run("h[0-1]", *words) == code
+    (one,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (one["check"], one["verdict"]) == ("sharp.nccl.gain", verdict)

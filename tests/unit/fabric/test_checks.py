@@ -456,8 +456,8 @@ def with_bridge(current="32.0 GT/s PCIe", width="16", best="32.0 GT/s PCIe"):
             Verdict.FAIL,
             "between 0000:9c:00.0 and 0000:97:01.0: 32 GT/s x8, both could 32 GT/s x16",
         ),
-        # A Gen4 slot is what the machine is, and no fault of the link.
-        (with_bridge(current="16.0 GT/s PCIe", best="16.0 GT/s PCIe"), Verdict.PASS, "16 GT/s"),
+        # A Gen4 slot is what the machine is: no fault of the link, and too little for the port.
+        (with_bridge(current="16.0 GT/s PCIe", best="16.0 GT/s PCIe"), Verdict.WARN, "16 GT/s"),
         (with_bridge(current="16.0 GT/s PCIe"), Verdict.FAIL, "between"),
         (with_bridge(current="Unknown"), Verdict.UNKNOWN, "0000:9c:00.0 does not tell its link"),
     ],
@@ -910,6 +910,13 @@ def test_bandwidth_is_judged_by_rate_mtu_and_headers(average, verdict, check):
     )
     assert (got, subject) == (verdict, "run/a-to-b")
     assert found.endswith("of 400 Gb/s x 4096/4122 = 397.5 Gb/s")
+
+
+def test_bandwidth_of_an_unnamed_device_is_unknown(check):
+    content = text("perftest", "write-bw").replace(b"Device         : mlx5_0", b"")
+    files = {"gpu001/perftest.txt": content}
+    found = check("rdma.pair.bandwidth", files, Expected(port_gbit_per_s=400))
+    assert [one[0] for one in found] == [Verdict.UNKNOWN]
 
 
 def test_small_messages_do_not_judge_the_line(check):

@@ -15,6 +15,7 @@ OSU = {one: (FOLDER / "osu" / f"{one}.txt").read_bytes() for one in ("bandwidth"
 ALLREDUCE = (FOLDER / "osu" / "allreduce.txt").read_bytes()
 TEXT = (FOLDER / "nvbandwidth" / "four-gpus.txt").read_bytes()
 JSON = (FOLDER / "nvbandwidth" / "four-gpus-json.json").read_bytes()
+WAYS = (FOLDER / "ucx_log" / "rdma.txt").read_bytes()
 LINE = "400 Gb/s x 4096/4122 = 397.5 Gb/s"
 
 
@@ -33,14 +34,36 @@ LINE = "400 Gb/s x 4096/4122 = 397.5 Gb/s"
 )
 def test_mpi_bandwidth_is_a_share_of_the_line(rate, verdict, words, check):
     text = OSU["bandwidth"].replace(b"48987.12", rate.encode())
-    found = check("nccl.mpi.bandwidth", {"osu.txt": text}, NDR)
-    assert found == [(verdict, "run/osu.txt", words)]
+    files = {"osu.bw.txt": text, "ucx_log.bw.txt": WAYS}
+    assert check("nccl.mpi.bandwidth", files, NDR) == [(verdict, "run/bw", words)]
+
+
+@pytest.mark.parametrize(
+    ("ways", "verdict", "words"),
+    [
+        (None, UNKNOWN, "; nothing proves which way the bytes went: UCX_LOG_LEVEL=info shows it"),
+        (
+            WAYS.replace(b"inter-node", b"intra-node"),
+            UNKNOWN,
+            "; nothing proves which way the bytes went: UCX_LOG_LEVEL=info shows it",
+        ),
+        (
+            WAYS.replace(b"rc_mlx5/mlx5_2:1", b"tcp/eth0"),
+            FAIL,
+            "; it went by rc_mlx5 by mlx5_0:1, tcp by eth0",
+        ),
+    ],
+)
+def test_good_rate_without_proof_of_its_way_is_not_good(ways, verdict, words, check):
+    files = {"osu.bw.txt": OSU["bandwidth"]} | ({"ucx_log.bw.txt": ways} if ways else {})
+    found = check("nccl.mpi.bandwidth", files, NDR)
+    assert found == [(verdict, "run/bw", f"391.9 Gb/s is 0.986 of {LINE}{words}")]
 
 
 def test_headers_of_ethernet_count_where_every_port_is_ethernet(check):
     port = {"number": 1, "values": {"link_layer": "Ethernet"}}
     view = {"has_rdma": True, "devices": [{"name": "mlx5_0", "ports": [port]}]}
-    files = {"osu.txt": OSU["bandwidth"], "gpu001/sysfs_rdma.txt": view}
+    files = {"osu.bw.txt": OSU["bandwidth"], "gpu001/sysfs_rdma.txt": view, "ucx_log.bw.txt": WAYS}
     ((verdict, _, words),) = check("nccl.mpi.bandwidth", files, NDR)
     assert (verdict, words) == (
         PASS,

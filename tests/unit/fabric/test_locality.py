@@ -141,20 +141,48 @@ def holding(tmp_path):
         one.communicate()
 
 
-def asked(root) -> bytes:
-    lines = dict(HOST_SCRIPTS)["task_cpus"].replace("{root}", str(root))
-    return subprocess.run(["sh", "-c", lines], check=True, stdout=subprocess.PIPE).stdout
+@pytest.fixture
+def ask(tmp_path):
+    """Ask as root, or as whoever; a user's own processes are all that the test needs to see."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+
+    def asked(uid=0, **fakes: str) -> subprocess.CompletedProcess[bytes]:
+        for name, lines in {"id": f"echo {uid}", **fakes}.items():
+            (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+            (programs / name).chmod(0o755)
+        lines = dict(HOST_SCRIPTS)["task_cpus"].replace("{root}", str(tmp_path))
+        path = f"{programs}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-c", lines], env={"PATH": path}, capture_output=True, check=False
+        )
+
+    return asked
 
 
-def test_question_finds_the_tasks_of_jobs_that_have_a_device_open(holding, tmp_path):
+def test_question_finds_the_tasks_of_jobs_that_have_a_device_open(holding, ask):
     task = holding(SLURM_JOB_ID="77", SLURM_PROCID="5")
     holding()
-    (found,) = [one for one in task_cpus.parse(asked(tmp_path)).value if one.pid == task]
+    (found,) = [one for one in task_cpus.parse(ask().stdout).value if one.pid == task]
     assert (found.job, found.rank, found.device, found.near) == (77, 5, "mlx5_3", {0, 1})
     assert found.allowed == os.sched_getaffinity(task)
 
 
-def test_question_says_that_there_is_none(holding, tmp_path):
+def test_question_says_that_there_is_none(holding, ask):
     holding()
-    parsed = task_cpus.parse(asked(tmp_path))
+    parsed = task_cpus.parse(ask().stdout)
     assert (parsed.sound, parsed.value) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"uid": 1000}, b"root alone sees what others have open"),
+        ({"find": "echo 'find: unrecognized: -lname' >&2; exit 1"}, b"unrecognized: -lname"),
+    ],
+)
+def test_question_that_cannot_see_does_not_say_none(holding, ask, how, why):
+    holding(SLURM_JOB_ID="77", SLURM_PROCID="5")
+    done = ask(**how)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert why in done.stderr
