@@ -197,6 +197,9 @@ def collect(
         raise InputError(f"write {archive}: it exists", hint="name one that does not")
     if archive is not None and not archive.absolute().parent.is_dir():
         raise InputError(f"write {archive}: its folder is not there", hint="make it first")
+    for file in (*(identity or ()), *([known_hosts] if known_hosts else ())):
+        if not file.is_file():
+            raise InputError(f"read {file}: there is no such file")
     request = service.Request(
         folder=folder,
         hosts=_hosts(hosts or (), hosts_file),

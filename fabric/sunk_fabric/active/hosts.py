@@ -27,7 +27,9 @@ def read_addresses(file: Path) -> dict[tuple[str, str], str]:
     """
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise InputError(f"read {file}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
         raise InputError(f"read {file}: {exc}") from exc
     found: dict[tuple[str, str], str] = {}
     for number, line in enumerate(text.splitlines(), start=1):

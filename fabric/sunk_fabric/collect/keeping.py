@@ -83,7 +83,10 @@ class Keeper:
                 f"collect into {folder}: it exists",
                 hint="name one that does not, or go on with it: --resume",
             )
-        (folder / "raw").mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / "raw").mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise InputError(f"make the folder {folder}: {exc.strerror}") from exc
         self.evidence = {one.id: one for one in before or ()}
         draft = folder / f".{JOURNAL}"
         draft.write_bytes(b"".join(bundle.journal_line(one) for one in self.evidence.values()))

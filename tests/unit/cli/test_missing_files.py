@@ -54,6 +54,8 @@ COMMANDS = (
     [*COLLECT, "--hosts-file", NONE],
     [*COLLECT, "--text", f"nccl_log={NONE}"],
     [*COLLECT, "--archive", f"{NONE}/a.tar.gz"],
+    [*COLLECT, "--identity", NONE],
+    [*COLLECT, "--known-hosts", NONE],
 )
 
 
@@ -68,3 +70,12 @@ def test_missing_file_is_wrong_usage_and_is_named(words, tmp_path, monkeypatch, 
     assert err.startswith("error: ")
     assert NONE in err.splitlines()[0]
     assert not (tmp_path / "new").exists()
+
+
+def test_folder_that_cannot_be_made_is_wrong_usage_and_no_fault_of_ours(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert app.run(["fabric", "collect", str(file / "new"), "--over", "local"]) == exits.USAGE
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: make the folder {file}/new: Not a directory"
+    )
