@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ from sunk_fabric.parse.text import Content, Parsed, printable
 
 T = TypeVar("T")
 SIZE_LIMIT_BYTES = 256 * 2**20
+_LONG = re.compile(rb"\d{40}")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def decode(content: Content, form: type[T], empty: T) -> Parsed[T]:
@@ -26,10 +29,18 @@ def decode(content: Content, form: type[T], empty: T) -> Parsed[T]:
         return _outcome(empty, lines, f"{len(whole)} bytes are more than such an output can have")
     if not whole.strip():
         return _outcome(empty, lines, "the output is empty")
+    if _has_long_number(whole):
+        return _outcome(empty, lines, "not the JSON of this tool: a number of 40 digits or more")
     try:
         return _outcome(msgspec.json.decode(whole, type=form), lines)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as exc:
         return _outcome(empty, lines, f"not the JSON of this tool: {printable(str(exc))}")
+
+
+def _has_long_number(whole: bytes) -> bool:
+    """Return whether a number stands there that counts nothing and that no float holds."""
+    # Strings may well have so many digits; they are looked for only where there is something.
+    return _LONG.search(whole) is not None and _LONG.search(_STRING.sub(b"", whole)) is not None
 
 
 def _outcome(value: T, lines: int, *damage: str) -> Parsed[T]:

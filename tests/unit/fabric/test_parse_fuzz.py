@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sunk_fabric.parse
-from sunk_fabric.parse import formats, link_list
+from sunk_fabric.parse import formats, json_text, link_list
 from sunk_fabric.parse.text import LINE_LIMIT, Parsed
 from tests.support.examples import PROFILES, examples
 from tests.support.fabric_texts import fixtures
@@ -133,3 +134,29 @@ def test_repeated_hostile_line_is_read_in_linear_time(name):
             long = (line * (LINE_LIMIT // max(len(line), 1)))[: LINE_LIMIT - 1]
             must_be_handled(name, (long + b"\n") * 3)
             must_be_handled(name, (line + b" " * (LINE_LIMIT - len(line) - 2) + b"x\n") * 3)
+
+
+JSON_NUMBER = re.compile(rb'(": ?)\d+(?=[,}\s])')
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param(one.format, one.content, id=f"{one.format}-{one.name}")
+        for one in fixtures()
+        if JSON_NUMBER.search(one.content) and one.content.lstrip()[:1] in {b"{", b"["}
+    ],
+)
+def test_number_that_no_float_holds_is_damage_or_of_no_matter(name, content):
+    """A night of damaged texts found one that divided it."""
+    for found in JSON_NUMBER.finditer(content):
+        start, end = found.span()
+        text = content[:start] + found[1] + b"9" * 400 + content[end:]
+        parsed = PARSERS[name](text)
+        assert isinstance(parsed, Parsed)
+        assert parsed.trouble
+
+
+def test_long_digits_in_a_string_are_no_number():
+    text = b'{"schema": "x", "note": "' + b"9" * 400 + b'"}'
+    assert not json_text.decode(text, dict[str, str], {}).trouble
