@@ -318,12 +318,30 @@ def test_run_that_saved_only_in_part_goes_on_as_a_job_of_its_own_in_the_same_fol
 
 
 def test_failure_that_repeats_without_progress_ends_after_two_restarts(slurm):
-    words = saving(75)[:-1]
-    job = Job(slurm, "fsdp2", *words, f"environment={{PATH: '{PATH}'}}")
+    program = "program=[-c, 'import sys; sys.exit(3)']"
+    job = Job(slurm, "fsdp2", *saving(75)[:-1], "launcher=srun", "cpusPerTask=2", program)
     last = job.folder / "control" / "rc.2"
     eventually(last.exists, RUN_SECONDS, what="the last attempt")
     (end,) = job.ended().values()
-    assert end.startswith("FAILED ")
-    ledger = [json.loads(line) for line in job.log("record/ledger.jsonl").splitlines()]
-    assert [one["action"] for one in ledger] == ["requeue", "requeue", "stop"]
+    assert end == "FAILED 3:0"
+    assert actions(job) == [("other", "requeue"), ("other", "requeue"), ("other", "stop")]
     assert os.path.lexists(job.folder / "record" / "verdict.2")
+
+
+def test_launcher_that_is_nowhere_is_looked_for_once_more_and_named(slurm):
+    job = Job(slurm, "fsdp2", *saving(75)[:-1], f"environment={{PATH: '{PATH}'}}")
+    last = job.folder / "control" / "rc.1"
+    eventually(last.exists, RUN_SECONDS, what="the last attempt")
+    (end,) = job.ended().values()
+    assert end.startswith("FAILED ")
+    assert actions(job) == [("program not found", "requeue"), ("program not found", "stop")]
+    (first, _) = ledger(job)
+    assert first["text"].endswith("exec: torchrun: not found")
+
+
+def ledger(job: Job) -> list[dict]:
+    return [json.loads(line) for line in job.log("record/ledger.jsonl").splitlines()]
+
+
+def actions(job: Job) -> list[tuple[str, str]]:
+    return [(one["class"], one["action"]) for one in ledger(job)]
