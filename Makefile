@@ -55,7 +55,8 @@ bench: setup ## measure; figures beside limits (CHECK=1: fail on a miss, COLD=1:
 	$(VENV)/bin/python -m tests.bench $(if $(CHECK),--check) $(if $(COLD),--cold)
 
 nightly: setup ## long fuzzing and whole fault tables
-	SUNK_HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest -q tests/unit tests/scenario tests/cluster/test_bridge_killed.py tests/cluster/test_bridge_lies.py tests/cluster/test_faults.py tests/cluster/test_executor.py tests/real/test_profile_probe.py tests/real/test_fabric_collect.py tests/real/test_active.py tests/real/test_fabric.py tests/real/test_fabric_over_ssh.py tests/real/test_ray.py --timeout 3600
+	$(SUNK) local software torch ray fabric
+	SUNK_HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest -q tests/unit tests/scenario tests/cluster/test_bridge_killed.py tests/cluster/test_bridge_lies.py tests/cluster/test_faults.py tests/cluster/test_executor.py tests/cluster/test_templates.py tests/cluster/test_ray.py tests/real/test_profile_probe.py tests/real/test_fabric_collect.py tests/real/test_active.py tests/real/test_fabric.py tests/real/test_fabric_over_ssh.py tests/real/test_ray.py --timeout 3600
 
 golden: setup ## rewrite golden files from what the code makes now; look at the diff
 	SUNK_REWRITE_GOLDEN=1 $(VENV)/bin/pytest -q tests/unit

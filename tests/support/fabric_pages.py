@@ -42,8 +42,9 @@ TITLES = {
 
 
 def pages() -> dict[str, str]:
-    """Return file name -> page."""
-    return {"index.md": index(), **{f"{one}.md": group(one) for one in GROUPS}}
+    """Return path -> page: the index, one for each group, and one for each check."""
+    of_groups = {f"{one}.md": group(one) for one in GROUPS}
+    return {"index.md": index(), **of_groups, **{_page_of(one.id): check(one) for one in CHECKS}}
 
 
 def index() -> str:
@@ -129,36 +130,63 @@ def _default(one) -> str:
 
 
 def group(name: str) -> str:
-    """Return the page of one group."""
-    lines = [HEAD + f"# {TITLES[name]}", ""]
+    """Return the page of one group: its checks, each with a page of its own."""
+    lines = [
+        HEAD + f"# {TITLES[name]}",
+        "",
+        "| check | what it proves | tried on |",
+        "|---|---|---|",
+    ]
     for one in CHECKS:
         if one.group == name:
-            lines += _check(one)
+            lines.append(f"| [`{one.id}`]({_page_of(one.id)}) | {_about(one)} | {_tried(one)} |")
+    lines.append("")
     if name == "rdma":
         lines += _counters()
     return "\n".join(lines)
 
 
-def _check(one: Check) -> Iterator[str]:
-    judged = one.id in JUDGES
-    yield from (f"## {one.id}", "", f"{one.title}: {one.proves}.", "", "| | |", "|---|---|")
+def check(one: Check) -> str:
+    """Return the page of one check."""
+    return "\n".join((HEAD + f"# {one.id}", "", f"{_about(one)}.", "", *_facts(one)))
+
+
+def _page_of(name: str) -> str:
+    return f"{name.partition('.')[0]}/{name}.md"
+
+
+def _about(one: Check) -> str:
+    return f"{one.title}: {one.proves}"
+
+
+def _tried(one: Check) -> str:
+    return str(one.proof) if one.id in JUDGES else "nothing: not implemented"
+
+
+def _facts(one: Check) -> Iterator[str]:
+    yield from ("| | |", "|---|---|")
+    yield f"| group | [{TITLES[one.group]}](../{one.group}.md) |"
     yield f"| domain | {one.domain} |"
     yield f"| reads | {_cell(one.reads)} |"
     yield f"| rule | {_cell(one.criterion.rule)} |"
     yield f"| source | {one.criterion.source} |"
+    if one.id in LIMITS:
+        limit = LIMITS[one.id]
+        told = f"PASS to {limit.passing:g}, FAIL beyond {_beyond(limit)}, of {limit.unit}"
+        yield f"| limits | {told}; a site may set [others](../index.md#limits) |"
     yield f"| remedy | {_cell(one.remedy)} |"
     if one.depends_on:
         yield f"| waits for | {_names(one.depends_on)} |"
     if one.explained_by:
         yield f"| explained by | {_names(one.explained_by)} |"
-    yield f"| tried on | {one.proof if judged else 'nothing: not implemented'} |"
-    if not judged:
+    yield f"| tried on | {_tried(one)} |"
+    if one.id not in JUDGES:
         yield f"| why not | {_cell(WHY[one.id])} |"
     yield ""
 
 
 def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(f"[`{name}`](../{_page_of(name)})" for name in names)
 
 
 def _cell(text: str) -> str:

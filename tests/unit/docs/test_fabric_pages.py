@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sunk_fabric.catalogue.all import CHECKS
 from tests.support.fabric_pages import TITLES, pages
 from tests.support.golden import check_generated
 from tests.support.pages import DOCS
@@ -17,8 +18,16 @@ def test_page_is_what_the_catalogue_says(name):
 
 
 def test_no_page_is_left_over():
-    assert {one.name for one in FOLDER.iterdir()} == set(pages())
+    there = {one.relative_to(FOLDER).as_posix() for one in FOLDER.rglob("*.md")}
+    assert there == set(pages())
+
+
+def test_every_check_has_a_page():
+    assert {one.id for one in CHECKS} == {
+        name.rpartition("/")[2].removesuffix(".md") for name in pages() if "/" in name
+    }
 
 
 def test_every_group_has_a_title():
-    assert set(TITLES) == {name.removesuffix(".md") for name in pages()} - {"index"}
+    groups = {name.removesuffix(".md") for name in pages() if "/" not in name}
+    assert set(TITLES) == groups - {"index"}
