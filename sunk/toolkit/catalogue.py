@@ -130,7 +130,7 @@ TEMPLATES = (
         name="ray",
         summary="a Ray cluster for one driver",
         form=RayParameters,
-        tried=Tried.SLURM,
+        tried=Tried.CLUSTER,
     ),
     Template(
         name="vllm",

@@ -27,8 +27,11 @@ SHAPE = {
 def workers(site: RunningSite) -> Iterator[None]:
     """Two workers with two CPUs and 3 GiB each, beside the others."""
     place = {"name": "big", "namespace": site.namespace}
+    # What shared software Pods see stands in their NodeSet.
+    others = site.kube.get(NODE_SET, "w", site.namespace)["spec"]
+    spec = SHAPE | {"pod": others["pod"]}
     site.kube.create(
-        {"apiVersion": NODE_SET.api_version, "kind": "NodeSet", "metadata": place, "spec": SHAPE}
+        {"apiVersion": NODE_SET.api_version, "kind": "NodeSet", "metadata": place, "spec": spec}
     )
     try:
         eventually(lambda: all(idle(site, name) for name in WORKERS), 90, what="the workers")
