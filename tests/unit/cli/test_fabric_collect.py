@@ -23,6 +23,7 @@ def nothing_known(tmp_path):
     """Options with which nothing of this user's own is read."""
     config = tmp_path / "config"
     config.write_text("Host gpu1\n  ProxyJump door\n")
+    (tmp_path / "known_hosts").touch()
     return ("--ssh-config", config, "--known-hosts", tmp_path / "known_hosts")
 
 
