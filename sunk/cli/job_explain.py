@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -84,24 +84,21 @@ def _unjudged(run: runs.Run, line: Mapping[str, Any], next_one: str) -> tuple[st
     if run_history.judges_itself(run.folder):
         text = explaining.undecided(line, said, state=state, next_one=next_one)
         return text, exits.UNKNOWN
-    return explaining.unjudging(line, state, said), _ENDED.get(state, exits.FAILED_CHECK)
+    return explaining.unjudging(line, state, said), _code({state})
 
 
 def _array(run: runs.Run, output: Form) -> NoReturn:
     elements = array_ends.ends_of(run, login.slurm_commands())
     said = explaining.array(elements)
     typer.echo(said) if output is Form.TABLE else show({"elements": elements, "said": said}, output)
-    states = {one.state for one in elements}
+    raise typer.Exit(_code({one.state for one in elements}))
+
+
+def _code(states: Set[str]) -> int:
+    """Return the exit code for jobs that nobody judged, by Slurm's words; a new one is unknown."""
     if states & explaining.FAILED_STATES:
-        raise typer.Exit(exits.FAILED_CHECK)
-    raise typer.Exit(exits.OK if states == {"COMPLETED"} else exits.UNKNOWN)
-
-
-_ENDED = {
-    "COMPLETED": exits.OK,
-    **dict.fromkeys(("", "UNKNOWN", "PENDING", "RUNNING", "REQUEUED", "SUSPENDED"), exits.UNKNOWN),
-}
-"""Exit codes for a job whose script gives no verdict, by Slurm's state; any other is a failure."""
+        return exits.FAILED_CHECK
+    return exits.OK if states == {"COMPLETED"} else exits.UNKNOWN
 
 
 def _slurm(run: runs.Run, attempt: int) -> tuple[str, str]:

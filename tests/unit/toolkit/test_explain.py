@@ -198,6 +198,8 @@ def test_job_of_a_script_that_judges_nothing_is_explained_by_its_log_and_slurm(
         (["COMPLETED"], exits.OK, "Slurm says: job 12 COMPLETED: it ended by itself, with 0."),
         (["TIMEOUT"], exits.FAILED_CHECK, "job 12 TIMEOUT: it reached its time limit."),
         (["CANCELLED by 0"], exits.FAILED_CHECK, "job 12 CANCELLED: it was cancelled by 0."),
+        (["COMPLETING"], exits.UNKNOWN, "Slurm says: job 12 COMPLETING."),
+        (["NEW_ONE"], exits.UNKNOWN, "Slurm says: job 12 NEW_ONE."),
         ([], exits.UNKNOWN, "Slurm says: job 12 RUNNING on w-[0,2]."),
     ],
 )
