@@ -5,7 +5,8 @@ torchrun or srun starts it in the place of the program:
 ``logs/<rank>.<attempt>.log``. Launchers lose a rank's exit status: torchrun ends with 1 whatever it
 was, and srun with 143 when it had to kill the others. So a status that means something (75 saved,
 76 saved partially, 93 do not restart) leaves the file ``control/exit.<attempt>.<status>``,
-whichever rank it was.
+whichever rank it was. Of the other failures the first one to be seen leaves its status in
+``control/failed.<attempt>``, unless it is the 143 of who was told to end.
 
 ``logs/end.<rank>.<attempt>.json`` says when and where the rank ended, and with what: whoever looks
 for the first one to fail needs it, as most lines of logs have no time.
@@ -15,6 +16,7 @@ Signals are passed on, and the program dies with this process. The exit status i
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -29,6 +31,7 @@ from typing import Any
 
 USAGE = 2
 MEANINGS = (75, 76, 93)
+TERMINATED = 128 + signal.SIGTERM
 _PASSED_ON = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT),
     *(signal.SIGUSR1, signal.SIGUSR2),
@@ -48,6 +51,11 @@ def log_file(environment: Mapping[str, str]) -> Path:
 def exit_file(environment: Mapping[str, str], status: int) -> Path:
     """Return the file that says that a rank ended with a status."""
     return Path("control") / f"exit.{attempt(environment)}.{status}"
+
+
+def failed_file(environment: Mapping[str, str]) -> Path:
+    """Return the file that has the status of the first rank that failed."""
+    return Path("control") / f"failed.{attempt(environment)}"
 
 
 def end_file(log: Path) -> Path:
@@ -116,7 +124,16 @@ def main(words: Sequence[str] | None = None) -> int:
         mark = exit_file(os.environ, status)
         mark.parent.mkdir(exist_ok=True)
         mark.touch()
+    elif status not in (0, TERMINATED):
+        _leave_first(failed_file(os.environ), f"{status}\n")
     return status
+
+
+def _leave_first(file: Path, text: str) -> None:
+    """Write a file unless another rank has."""
+    file.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError), file.open("x") as sink:
+        sink.write(text)
 
 
 if __name__ == "__main__":

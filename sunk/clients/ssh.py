@@ -22,6 +22,8 @@ from sunk.errors import NotFound, Unauthorized, UnexpectedReply, Unreachable, cl
 
 SYSTEM = "ssh"
 _CONNECT_SECONDS = 15.0
+_TRIES = 3
+_PAUSE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
 
 
@@ -172,8 +174,19 @@ class Ssh:
         return transport
 
     def _connect(self) -> None:
+        # A busy sshd hangs up on whom it has no room for (MaxStartups), before SSH begins.
+        for tries in range(1, _TRIES + 1):
+            try:
+                self._client = self._logged_in(f"log in to {self.target}")
+            except _HungUpError as exc:
+                if tries == _TRIES:
+                    raise Unreachable(f"{exc} ({_TRIES} times)", system=SYSTEM) from exc
+                time.sleep(_PAUSE_SECONDS * tries)
+            else:
+                return
+
+    def _logged_in(self, what: str) -> paramiko.SSHClient:
         target = self.target
-        what = f"log in to {target}"
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         kind, _, text = target.host_key.partition(" ")
@@ -208,8 +221,14 @@ class Ssh:
                     system=SYSTEM,
                 ) from exc
             cause = clip(str(exc)) or "the connection was closed before SSH began"
+            if isinstance(exc, EOFError) or "protocol banner" in cause:
+                raise _HungUpError(f"{what}: {cause}") from exc
             raise Unreachable(f"{what}: {cause}", system=SYSTEM) from exc
-        self._client = client
+        return client
+
+
+class _HungUpError(Exception):
+    """A server took the connection and did not begin to speak SSH."""
 
 
 def known_hosts_line(target: Target) -> str:

@@ -16,6 +16,9 @@ LONGEST_POLL_SECONDS = 10.0
 _GROWTH = 1.3
 _UNKNOWN_SECONDS = 60.0
 """How long a job may be unknown, or Slurm away, before following gives up."""
+_NEVER_SEEN_SECONDS = 10.0
+"""How long a job may be unknown that Slurm never knew: its number is wrong, as slurmctld has
+each job from its submission on."""
 
 
 class JobSource(Protocol):
@@ -153,18 +156,24 @@ class _Patience:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pause = FIRST_POLL_SECONDS
+        self._seen = False
 
     def ask(self, question: Callable[[], _Answer]) -> _Answer:
         """Return the answer; ask again while Slurm does not know or answer, a minute at most."""
         lost_since = None
         while True:
             try:
-                return question()
-            except (NotFound, Unreachable):
+                answer = question()
+            except (NotFound, Unreachable) as exc:
                 lost_since = self._clock.now() if lost_since is None else lost_since
-                if self._clock.now() - lost_since > _UNKNOWN_SECONDS:
+                never_seen = isinstance(exc, NotFound) and not self._seen
+                limit_seconds = _NEVER_SEEN_SECONDS if never_seen else _UNKNOWN_SECONDS
+                if self._clock.now() - lost_since > limit_seconds:
                     raise
                 self._clock.sleep(self._pause)
+            else:
+                self._seen = True
+                return answer
 
     def begin_anew(self) -> None:
         """Something happened: look often again."""

@@ -79,7 +79,14 @@ def bridge(site: RunningSite, proxy: LyingProxy, alone) -> Bridge:
     return own_bridge.own_bridge(site, site.kube, slurm)
 
 
-@pytest.mark.parametrize("lie", [None, errors, empty], ids=["gone", "errors", "empty"])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param(None, id="gone", marks=pytest.mark.nightly),
+        pytest.param(errors, id="errors", marks=pytest.mark.nightly),
+        pytest.param(empty, id="empty"),
+    ],
+)
 def test_no_busy_worker_goes_while_slurmrestd_is_gone_or_lies(site, proxy, bridge, lie):
     jobs = [site.submit("sleep 25", f"--nodelist=w-{n}") for n in (0, 1, 2, 3)]
     for job in jobs:

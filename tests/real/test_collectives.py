@@ -123,7 +123,7 @@ def slurm(slurm_namespace: SlurmNamespace) -> Iterator[SlurmNamespace]:
 
 
 def test_tasks_of_srun_are_ranks_with_pmix_and_a_named_mismatch_without(slurm):
-    slurm.run("salloc", "-Q", "-ww1,w2", "-N2", "-n2", "bash", "-c", JOB, timeout_seconds=120)
+    slurm.run("salloc", "-Q", "-ww1,w2", "-N2", "-n2", "bash", "-c", JOB, timeout_seconds=240)
     made = slurm.path("/tmp/mpi")
     result = json.loads((made / "right.json").read_text().splitlines()[-1])
     assert (result["correct"], result["ranks"], result["reordered"]) == (True, 2, True)

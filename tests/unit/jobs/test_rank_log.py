@@ -32,10 +32,18 @@ def test_program_writes_its_own_log_and_ends_with_its_own_status(tmp_path):
     assert [one.name for one in (tmp_path / "control").iterdir()] == ["exit.2.75"]
 
 
-@pytest.mark.parametrize("status", [0, 1, 3])
-def test_status_that_means_nothing_leaves_no_mark(tmp_path, status):
+@pytest.mark.parametrize("status", [0, rank_log.TERMINATED])
+def test_rank_that_did_well_or_was_told_to_end_leaves_no_mark(tmp_path, status):
     assert started(tmp_path, "-c", f"raise SystemExit({status})", RANK="0").returncode == status
     assert not (tmp_path / "control").exists()
+
+
+def test_first_rank_to_fail_leaves_its_status_and_later_ones_do_not(tmp_path):
+    for rank, status in enumerate((rank_log.TERMINATED, 3, 1)):
+        program = f"raise SystemExit({status})"
+        assert started(tmp_path, "-c", program, RANK=f"{rank}", ATTEMPT="1").returncode == status
+    (mark,) = (tmp_path / "control").iterdir()
+    assert (mark.name, mark.read_text()) == ("failed.1", "3\n")
 
 
 def test_signal_reaches_the_program(tmp_path):

@@ -69,12 +69,22 @@ def test_slurm_away_for_a_moment_is_waited_for():
     assert last.state is JobState.FAILED
 
 
-@pytest.mark.parametrize("kind", [NotFound, Unreachable])
-def test_following_gives_up_after_a_minute_of_not_knowing(kind):
-    script = Script(kind("x", system="slurm"))
-    with pytest.raises(kind):
+@pytest.mark.parametrize("answers", [(Unreachable,), (JobState.RUNNING, NotFound)])
+def test_following_gives_up_after_a_minute_of_not_knowing(answers):
+    made = [
+        a_job(one) if isinstance(one, JobState) else one("x", system="slurm") for one in answers
+    ]
+    script = Script(*made)
+    with pytest.raises(answers[-1]):
         followed(script)
     assert 60 < script.now < 75
+
+
+def test_job_that_slurm_never_knew_is_given_up_after_ten_seconds():
+    script = Script(NotFound("x", system="slurm"))
+    with pytest.raises(NotFound):
+        followed(script)
+    assert 10 < script.now < 15
 
 
 def test_polling_slows_down_on_a_long_job():
