@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sunk_fabric import limits
 from sunk_fabric.limits import Limit, limit
+from sunk_fabric.parse.vllm_bench import RATES, WAITS, is_figure
+
+TRAINING = ("step_seconds", "tflops_per_gpu", "tokens_per_s")
+"""Figures of a training run that a site may declare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,11 @@ class Expected:
             and ``write`` of one run of fio, or a phase of io500: ``ior-easy-write``.
         metadata_per_s: operation of mdtest or phase of io500 -> how many a second were contracted:
             ``File creation``, ``mdtest-easy-stat``.
+        training: figure of a training run -> what is declared: ``step_seconds`` at most,
+            ``tokens_per_s`` of all ranks and ``tflops_per_gpu`` at least.
+        inference: figure of a load generator, in its words -> what is declared: rates such as
+            ``tokens_per_second`` at least, waits such as ``p99_ttft_ms`` at most.
+        run_seconds: what a run of a collective test may take, from start to end.
         rdma_netns: ``shared`` or ``exclusive``.
         routing_engine: of opensm: ``ftree``, ``updn``.
         sharp: whether reduction in the network was bought.
@@ -62,6 +72,9 @@ class Expected:
     storage_adapters: tuple[str, ...] = ()
     storage_gb_per_s: Mapping[str, float] = field(default_factory=dict)
     metadata_per_s: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, float] = field(default_factory=dict)
+    inference: Mapping[str, float] = field(default_factory=dict)
+    run_seconds: float | None = None
     vf_trust: bool | None = None
     vf_spoof_check: bool | None = None
     rdma_netns: str | None = None
@@ -76,6 +89,20 @@ class Expected:
     def limit(self, name: str) -> Limit:
         """Return the limits of a check."""
         return limit(name, self.thresholds)
+
+    @property
+    def problem(self) -> str:
+        """Return what is wrong with a name or a limit, in words; empty when nothing is."""
+        for name in sorted(set(self.training) - set(TRAINING)):
+            return f"training: {name!r} is no figure; those are {', '.join(TRAINING)}"
+        for name in sorted(self.inference):
+            if not is_figure(name):
+                waits = ", ".join(f"p99_{one}_ms" for one in WAITS)
+                return (
+                    f"inference: {name!r} is no figure; those are {', '.join(RATES)}, and waits"
+                    f" such as {waits}, of which there are mean_, median_ and other percentiles"
+                )
+        return limits.problem(self.thresholds)
 
 
 INFINIBAND_OVERHEAD_BYTES = 26

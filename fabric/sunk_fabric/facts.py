@@ -32,7 +32,8 @@ class Reading(Generic[T]):
         path: where it lay in the folder, or host and name of a text that was collected.
         host: where it was taken; empty for what is about the whole fabric.
         name: tells several of one format and host apart; often empty.
-        at: when, in UTC; empty when nobody said.
+        at: when it began, in UTC; empty when nobody said.
+        until: when it ended; empty when nobody said.
         exit_code: how the command ended; nothing when nobody said.
         evidence: id of its evidence.
         parsed: the outcome.
@@ -48,6 +49,7 @@ class Reading(Generic[T]):
     evidence: str
     parsed: Parsed[T]
     incomplete: str = ""
+    until: str = ""
 
 
 @dataclass(frozen=True)

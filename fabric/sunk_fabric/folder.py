@@ -22,7 +22,6 @@ from sunk.assess.bundle import JOURNAL, MANIFEST, Kept, unpack
 from sunk.assess.evidence import Evidence, evidence_of
 from sunk.clients import evidence_files
 from sunk.errors import InputError, clip
-from sunk_fabric import limits
 from sunk_fabric.expected import Expected
 from sunk_fabric.facts import Facts, Reading, gathered
 from sunk_fabric.parse import formats, ibnetdiscover, link_list
@@ -120,6 +119,7 @@ def _reading(form: formats.Format, path: str, host: str, name: str, kept: Kept) 
         host=host,
         name=name,
         at=kept.evidence.at,
+        until=kept.evidence.until,
         exit_code=kept.evidence.exit_code,
         incomplete=kept.evidence.incomplete,
         evidence=kept.evidence.id,
@@ -140,7 +140,7 @@ def read_expected(file: Path) -> Expected:
         raise InputError(f"read {file}: it is no YAML: {clip(str(exc))}") from exc
     except msgspec.ValidationError as exc:
         raise InputError(f"read {file}: {exc}") from exc
-    if wrong := limits.problem(declared.thresholds):
+    if wrong := declared.problem:
         raise InputError(f"read {file}: {wrong}")
     return declared
 

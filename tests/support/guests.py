@@ -80,7 +80,8 @@ ip addr add {rdma}/24 dev {nic}
 rdma link add {device} type rxe netdev {nic}
 mkdir -p /run/sshd
 install -m 600 /own/host_key /etc/ssh/ssh_host_ed25519_key
-/usr/sbin/sshd -f /own/sshd_config
+# As a site with RDMA sets it for who logs in.
+prlimit --memlock=unlimited:unlimited /usr/sbin/sshd -f /own/sshd_config
 # Stands for Slurm's daemon of this name: a process with its limits, and no more.
 cp /usr/bin/sleep /usr/local/bin/slurmd
 prlimit --memlock=unlimited:unlimited /usr/local/bin/slurmd infinity &

@@ -13,32 +13,40 @@ CHECKS: tuple[Check, ...] = (
         "train.step",
         "Training at pace",
         proves="a reference model trains as fast as it should",
-        reads="trainer's log",
-        rule="below reference is FAIL",
+        reads="training (sunk_jobs.train_fsdp2 and train_ddp), megatron_log",
+        rule="a median step above step_seconds, or less than tokens_per_s or tflops_per_gpu, of"
+        " training in --expect, is FAIL; fewer than 20 steps, or what is not declared, is UNKNOWN",
         remedy="the checks of the fabric first",
     ),
     _row(
         "infer.batch",
         "Batch inference at pace",
         proves="tokens per second as declared",
-        reads="load generator",
-        rule="below declared is FAIL",
+        reads="vllm_bench: vllm bench throughput --output-json, vllm bench serve --save-result",
+        rule="less than tokens_per_second, total_token_throughput or output_throughput, of"
+        " inference in --expect, is FAIL; requests without an answer, or what is not declared, are"
+        " UNKNOWN",
+        source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
     ),
     _row(
         "infer.realtime",
         "Real-time inference in time",
         proves="latency percentiles as declared",
-        reads="load generator",
-        rule="above declared is FAIL",
+        reads="vllm_bench: vllm bench serve --save-result --percentile-metrics e2el",
+        rule="more than a figure such as p99_e2el_ms, of inference in --expect, is FAIL; requests"
+        " without an answer, or what is not declared, are UNKNOWN",
+        source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
     ),
     _row(
         "infer.stream",
         "Streaming inference in time",
         proves="time to first token and between tokens as declared",
-        reads="load generator",
-        rule="above declared is FAIL",
+        reads="vllm_bench: vllm bench serve --save-result",
+        rule="more than a figure such as p99_ttft_ms, p99_itl_ms or p99_tpot_ms, of inference in"
+        " --expect, is FAIL; requests without an answer, or what is not declared, are UNKNOWN",
+        source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
     ),
     _row(

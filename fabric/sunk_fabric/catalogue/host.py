@@ -13,7 +13,7 @@ CHECKS: tuple[Check, ...] = (
         "inventory.match",
         "Hardware as ordered",
         proves="the machine has the GPUs, adapters and memory that were ordered",
-        reads="lspci, /proc/meminfo (kernel_files)",
+        reads="lspci, sysfs_rdma, /proc/meminfo (kernel_files)",
         rule="fewer GPUs or adapters than declared is FAIL; memory more than 3 % below is FAIL; "
         "nothing declared is UNKNOWN",
         remedy="reseat or replace the part; compare with a sibling",

@@ -97,9 +97,10 @@ CHECKS: tuple[Check, ...] = (
         "hang",
         "Ends in time",
         proves="collectives complete",
-        reads="wall time, RAS",
-        rule="longer than its budget is FAIL",
-        remedy="ask RAS which rank waits",
+        reads="start, end and exit code of nccl-tests, sunk_jobs.collectives and OSU",
+        rule="ended by timeout(1), or longer than run_seconds of --expect, is FAIL; ended otherwise"
+        " before its last line is UNKNOWN",
+        remedy="ask RAS which rank waits: ncclras",
     ),
     _row(
         "errors",

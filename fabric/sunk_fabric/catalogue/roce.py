@@ -115,8 +115,9 @@ CHECKS: tuple[Check, ...] = (
         "neighbour",
         "Answers come from the right card",
         proves="several cards in one subnet do not answer for each other",
-        reads="arp_ignore and arp_announce (kernel_files)",
-        rule="arp_ignore other than 1 or 2, or arp_announce other than 2, is WARN",
+        reads="arp_ignore and arp_announce (kernel_files), sysfs_rdma",
+        rule="arp_ignore other than 1 or 2, or arp_announce other than 2, is WARN; fewer than two"
+        " RDMA devices on Ethernet is SKIP",
         remedy="sysctl net.ipv4.conf.all.arp_ignore=1 and arp_announce=2; a subnet for each rail",
     ),
     _row(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _DRILL = "needs somebody to break a part on purpose; no text that was collected shows it"
-_LOAD = "needs a run of the workload itself; no program of it is known to every site"
 _UFM = "told by the vendor's fabric manager alone, which is not asked"
 
 WHY: Mapping[str, str] = {
@@ -15,16 +14,11 @@ WHY: Mapping[str, str] = {
     "accept.failure.node": _DRILL,
     "accept.operator": "people sign it; no machine tells",
     "accept.upgrade": "compares two bundles; one folder is one of them",
-    "app.infer.batch": _LOAD,
-    "app.infer.realtime": _LOAD,
-    "app.infer.stream": _LOAD,
-    "app.train.step": _LOAD,
     "ib.ar.enabled": (
         "told by the switches' own tables, as in ibdiagnet2.far, which has no parser; ar=1 in"
         " NCCL's log is its own setting"
     ),
     "ib.congestion": "how long one tick of PortXmitWait is, ports do not tell",
-    "nccl.hang": "needs the wall time of a run beside a budget; texts of NCCL have neither",
     "sched.drain_loop": _DRILL,
     "sharp.failover": _DRILL,
     "sharp.reservation": _UFM,

@@ -17,6 +17,12 @@ from sunk_fabric.parse.proc_limits import Limit
 
 MODULES = ("ib_uverbs", "mlx5_core", "mlx5_ib", "rdma_cm")
 LOCKED = "Max locked memory"
+SHELL = "shell"
+"""The process whose limits are those of who logs in, as `sunk fabric collect` does."""
+_OF_SHELLS = (
+    "a line '* - memlock unlimited' in /etc/security/limits.d, or LimitMEMLOCK=infinity for sshd;"
+    " from a login node jobs take it along: PropagateResourceLimitsExcept=MEMLOCK"
+)
 
 
 def modules(facts: Facts) -> Iterator[Answer]:
@@ -80,7 +86,8 @@ def _limited(limit: Limit, readings: Sequence[Reading[Any]]) -> Answer:
     else:
         words += f" and may be raised to {limit.hard} alone: whoever started the process has to"
         words += " give more"
-    return said(Verdict.FAIL, words, subject, *readings, touches=processes)
+    remedy = _OF_SHELLS if {one.name for one in readings} == {SHELL} else ""
+    return said(Verdict.FAIL, words, subject, *readings, touches=processes, remedy=remedy)
 
 
 def _places(readings: Sequence[Reading[Any]]) -> str:

@@ -19,6 +19,7 @@ from sunk_fabric.checks import (
     chain,
     collectives,
     copies,
+    endings,
     evidence,
     fabric,
     flaps,
@@ -51,12 +52,17 @@ from sunk_fabric.checks import (
     sriov,
     storage,
     subnet,
+    workloads,
 )
 from sunk_fabric.facts import Facts
 from sunk_fabric.parse import collection
 
 JUDGES: Mapping[str, JudgeFunction[Facts]] = {
+    "app.infer.batch": workloads.batch,
+    "app.infer.realtime": workloads.realtime,
+    "app.infer.stream": workloads.stream,
     "app.server.ready": servers.transport,
+    "app.train.step": workloads.trained,
     "evidence.hosts": evidence.hosts,
     "evidence.identity": evidence.identity,
     "evidence.known": evidence.known,
@@ -128,6 +134,7 @@ JUDGES: Mapping[str, JudgeFunction[Facts]] = {
     "nccl.bandwidth.variance": scale.variance,
     "nccl.env.clean": collectives.environment,
     "nccl.errors": collectives.errors,
+    "nccl.hang": endings.ended,
     "nccl.mpi.bandwidth": mpi.bandwidth,
     "nccl.mpi.latency": mpi.latency,
     "nccl.path.algorithm": collectives.algorithm,

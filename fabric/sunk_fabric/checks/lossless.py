@@ -302,8 +302,14 @@ def _growth(new: int | None, old: int | None) -> int | None:
 def neighbour(facts: Facts) -> Iterator[Answer]:
     """The kernel answers for an address only where it is."""
     wanted = {"arp_ignore": {"1", "2"}, "arp_announce": {"2"}}
+    seen = {one.host: one for one in sound(facts, sysfs_rdma.parse)}
 
     def judge(reading: Reading[Mapping[str, tuple[str, ...]]]) -> Iterator[Answer]:
+        known = seen.get(reading.host)
+        if known is not None and (count := _on_ethernet(known.parsed.value)) < 2:
+            words = "no RDMA device is on Ethernet" if not count else "one alone is on Ethernet"
+            yield said(Verdict.SKIP, words, place(reading), reading, known)
+            return
         folder = "/proc/sys/net/ipv4/conf/all"
         told = {one: _first(reading.parsed.value, f"{folder}/{one}") for one in wanted}
         words = ", ".join(f"{name} {value or 'not told'}" for name, value in told.items())
@@ -314,6 +320,15 @@ def neighbour(facts: Facts) -> Iterator[Answer]:
         yield said(verdict, words, place(reading), reading)
 
     yield from each(facts, kernel_files.parse, judge)
+
+
+def _on_ethernet(snapshot: Snapshot) -> int:
+    """Return how many devices of a host, functions of Pods left out, have a port on Ethernet."""
+    return sum(
+        1
+        for one in snapshot.devices
+        if not one.is_vf and any(port.values.get("link_layer") == "Ethernet" for port in one.ports)
+    )
 
 
 def _first(files: Mapping[str, Iterable[str]], path: str) -> str:

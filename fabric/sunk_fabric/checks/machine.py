@@ -20,14 +20,20 @@ from sunk_fabric.parse import (
     lspci,
     nvidia_smi,
     ofed_version,
+    sysfs_rdma,
     timedatectl,
     uname,
 )
 from sunk_fabric.parse.chronyc import Tracking
+from sunk_jobs.sysfs_rdma import Snapshot
 
 Files = Mapping[str, tuple[str, ...]]
 WARN_SECONDS, FAIL_SECONDS = 0.05, 1.0
 MEMORY_SHARE = 0.97
+_UNTOLD = {
+    "adapters": "which cards of other makers speak RDMA is not told",
+    "GiB of memory": "memory is not told",
+}
 _GOVERNOR = re.compile(r"devices/system/cpu/cpu\d+/cpufreq/scaling_governor")
 _PAGES = re.compile(r"kernel/mm/hugepages/hugepages-(\w+)/nr_hugepages")
 _MEMORY = re.compile(r"MemTotal:\s+(\d{1,15}) kB")
@@ -156,19 +162,15 @@ def parts(facts: Facts) -> Iterator[Answer]:
     """As many GPUs and adapters, and as much memory, as declared."""
     wanted = facts.expected
     files = {one.host: one for one in sound(facts, kernel_files.parse)}
+    devices = {one.host: one for one in sound(facts, sysfs_rdma.parse)}
 
     def judge(reading: Reading[tuple[lspci.PciDevice, ...]]) -> Iterator[Answer]:
-        adapters = {
-            one.address.rpartition(".")[0]
-            for one in reading.parsed.value
-            if one.kind in ADAPTERS and VENDOR in one.name and "Virtual Function" not in one.name
-        }
-        known = files.get(reading.host)
+        known, seen = files.get(reading.host), devices.get(reading.host)
         memory = _memory_gib(known.parsed.value) if known else None
         least = None if wanted.memory_gib_per_host is None else wanted.memory_gib_per_host
         rows = (
             ("GPUs", len(gpus_of(reading)), wanted.gpus_per_host, 1.0),
-            ("adapters", len(adapters), wanted.adapters_per_host, 1.0),
+            ("adapters", _adapters(reading, seen), wanted.adapters_per_host, 1.0),
             ("GiB of memory", memory, least, MEMORY_SHARE),
         )
         declared = [row for row in rows if row[2] is not None]
@@ -178,16 +180,35 @@ def parts(facts: Facts) -> Iterator[Answer]:
             if count is not None and want is not None and count < want * share
         ]
         words = ", ".join(f"{count:g} {name}" for name, count, _, _ in rows if count is not None)
-        used = (reading, known) if known else (reading,)
+        used = tuple(one for one in (reading, known, seen) if one is not None)
+        untold = [name for name, count, _, _ in declared if count is None]
         if few:
             yield said(Verdict.FAIL, "; ".join(few), place(reading), *used)
-        elif not declared or any(row[1] is None for row in declared):
-            why = "nothing is declared" if not declared else "memory is not told"
+        elif not declared or untold:
+            why = _UNTOLD[untold[0]] if untold else "nothing is declared"
             yield said(Verdict.UNKNOWN, f"{words}; {why}", place(reading), *used)
         else:
             yield said(Verdict.PASS, words, place(reading), *used)
 
     yield from each(facts, lspci.parse, judge)
+
+
+def _adapters(
+    reading: Reading[tuple[lspci.PciDevice, ...]], seen: Reading[Snapshot] | None
+) -> int | None:
+    """Return how many RDMA devices a host's parts make; nothing when the text cannot tell.
+
+    lspci does not say which cards of other makers speak RDMA: the kernel does.
+    """
+    cards = [one for one in reading.parsed.value if one.kind in ADAPTERS]
+    functions = {
+        one.address for one in cards if VENDOR in one.name and "Virtual Function" not in one.name
+    }
+    if seen is None:
+        return len(functions) if functions or not cards else None
+    own = [one for one in seen.parsed.value.devices if not one.is_vf]
+    functions |= {one.pci[0].address for one in own if one.pci}
+    return len(functions) + sum(1 for one in own if not one.pci)
 
 
 def _memory_gib(files: Files) -> float | None:

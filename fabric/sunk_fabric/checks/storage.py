@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
 from sunk_fabric.checks.answers import each, either, place, said, sound
+from sunk_fabric.checks.declared import Figure, compared, unmeasured
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import fio, gdscheck, io500, mdtest, sysfs_rdma
 from sunk_fabric.parse.fio import Direction, Job, Run
@@ -20,8 +20,6 @@ from sunk_jobs.sysfs_rdma import RdmaDevice, Snapshot
 
 LEAST_SECONDS = 30
 """Shorter runs may end in the caches of clients and servers. Proposal."""
-Measured = Mapping[str, tuple[float, str]]
-"""What was measured -> its rate, and why it proves no good rate; empty when it does."""
 
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:
@@ -30,14 +28,14 @@ def bandwidth(facts: Facts) -> Iterator[Answer]:
     seen: set[str] = set()
 
     def by_fio(reading: Reading[Run]) -> Iterator[Answer]:
-        yield from _compared(reading, _of_fio(reading.parsed.value), wanted, "GB/s", seen)
+        yield from compared(reading, _of_fio(reading.parsed.value), wanted, seen)
 
     def by_io500(reading: Reading[Scores]) -> Iterator[Answer]:
-        rates = _of_phases(reading.parsed.value.bandwidth)
-        yield from _compared(reading, rates, wanted, "GB/s", seen)
+        rates = _of_phases(reading.parsed.value.bandwidth, "GB/s")
+        yield from compared(reading, rates, wanted, seen)
 
     yield from either(facts, (fio.parse, by_fio), (io500.parse, by_io500))
-    yield from _unmeasured(wanted, seen)
+    yield from unmeasured(wanted, seen)
 
 
 def metadata(facts: Facts) -> Iterator[Answer]:
@@ -46,43 +44,41 @@ def metadata(facts: Facts) -> Iterator[Answer]:
     seen: set[str] = set()
 
     def by_mdtest(reading: Reading[Rates]) -> Iterator[Answer]:
-        rates = {name: (rate, "") for name, rate in reading.parsed.value.per_second.items()}
-        yield from _compared(reading, rates, wanted, "/s", seen)
+        told = reading.parsed.value.per_second
+        rates = {name: Figure(rate, "/s") for name, rate in told.items()}
+        yield from compared(reading, rates, wanted, seen)
 
     def by_io500(reading: Reading[Scores]) -> Iterator[Answer]:
-        rates = _of_phases(reading.parsed.value.metadata)
-        yield from _compared(reading, rates, wanted, "/s", seen)
+        rates = _of_phases(reading.parsed.value.metadata, "/s")
+        yield from compared(reading, rates, wanted, seen)
 
     yield from either(facts, (mdtest.parse, by_mdtest), (io500.parse, by_io500))
-    yield from _unmeasured(wanted, seen)
+    yield from unmeasured(wanted, seen)
 
 
-def _unmeasured(wanted: Mapping[str, float], seen: set[str]) -> Iterator[Answer]:
-    for name, least in sorted(wanted.items()):
-        if name not in seen:
-            words = f"{least:g} declared, and no run measured it"
-            yield said(Verdict.UNKNOWN, words, subjects.run(name))
-
-
-def _of_phases(phases: Mapping[str, Phase]) -> Measured:
+def _of_phases(phases: Mapping[str, Phase], unit: str) -> Mapping[str, Figure]:
     doubt = "the benchmark calls the phase invalid"
-    return {name: (one.value, "" if one.valid else doubt) for name, one in phases.items()}
+    return {
+        name: Figure(one.value, unit, "" if one.valid else doubt) for name, one in phases.items()
+    }
 
 
-def _of_fio(run: Run) -> Measured:
+def _of_fio(run: Run) -> Mapping[str, Figure]:
     """Return what jobs did that ran together, of the fastest such group without a doubt."""
-    found: dict[str, tuple[float, str]] = {}
+    found: dict[str, Figure] = {}
     for way in ("read", "write"):
         groups: dict[int, list[Job]] = {}
         for job in run.jobs:
             if _way(job, way).io_bytes:
                 groups.setdefault(job.groupid, []).append(job)
         rates = [
-            (sum(_way(job, way).bw_bytes for job in jobs) / 1e9, _doubt(run, jobs, way))
+            Figure(
+                sum(_way(job, way).bw_bytes for job in jobs) / 1e9, "GB/s", _doubt(run, jobs, way)
+            )
             for _, jobs in sorted(groups.items())
         ]
         if rates:
-            found[way] = max(rates, key=lambda one: (not one[1], one[0]))
+            found[way] = max(rates, key=lambda one: (not one.doubt, one.value))
     return found
 
 
@@ -100,28 +96,6 @@ def _doubt(run: Run, jobs: list[Job], way: str) -> str:
     if seconds < LEAST_SECONDS:
         return f"it took {seconds:.0f} s, {LEAST_SECONDS} and more say something"
     return ""
-
-
-def _compared(
-    reading: Reading[Any], rates: Measured, wanted: Mapping[str, float], unit: str, seen: set[str]
-) -> Iterator[Answer]:
-    """Compare each rate with the contract's; one that is in doubt says nothing."""
-    run = reading.name or reading.path
-    seen.update(rates)
-    for name, (rate, doubt) in sorted(rates.items()):
-        subject = subjects.run(run, name)
-        least = wanted.get(name)
-        words = f"{rate:.6g} {unit}" if unit != "/s" else f"{rate:.0f}{unit}"
-        if least is None:
-            yield said(Verdict.UNKNOWN, f"{words}; none is declared", subject, reading)
-        elif rate < least and not doubt:
-            yield said(Verdict.FAIL, f"{words}, {least:g} declared", subject, reading)
-        elif doubt:
-            yield said(Verdict.UNKNOWN, f"{words}, {least:g} declared; {doubt}", subject, reading)
-        else:
-            yield said(Verdict.PASS, f"{words}, {least:g} declared", subject, reading)
-    if not rates:
-        yield said(Verdict.UNKNOWN, "it measured nothing of the kind", subjects.run(run), reading)
 
 
 def direct(facts: Facts) -> Iterator[Answer]:

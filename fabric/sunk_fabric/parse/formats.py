@@ -36,6 +36,7 @@ from sunk_fabric.parse import (
     ldconfig,
     lspci,
     mdtest,
+    megatron_log,
     mlnx_qos,
     mlxlink,
     nccl_log,
@@ -79,8 +80,10 @@ from sunk_fabric.parse import (
     task_cpus,
     timedatectl,
     traffic_record,
+    training,
     ucx_log,
     uname,
+    vllm_bench,
 )
 from sunk_fabric.parse.text import Content, Parsed
 
@@ -146,6 +149,21 @@ FORMATS = (
         "python sunk_jobs.probe say",
         "python3 sunk_jobs.probe say",
         "srun python3 sunk_jobs.probe say",
+    ),
+    _format(
+        training,
+        "python3 -m sunk_jobs.train_fsdp2",
+        "python sunk_jobs.train_fsdp2",
+        "python3 sunk_jobs.train_fsdp2",
+        "python sunk_jobs.train_ddp",
+        "python3 sunk_jobs.train_ddp",
+    ),
+    _format(megatron_log, "log of Megatron-LM"),
+    _format(
+        vllm_bench,
+        "vllm bench serve --save-result, or vllm bench throughput --output-json",
+        "vllm bench serve",
+        "vllm bench throughput",
     ),
     _format(ldconfig, "ldconfig -p"),
     _format(task_cpus, "devices that tasks have open, in /proc, with processors near them"),

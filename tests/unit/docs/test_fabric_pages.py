@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sunk_fabric.catalogue.all import CHECKS
+from sunk_fabric.checks.judges import JUDGES
 from tests.support.fabric_pages import TITLES, pages
 from tests.support.golden import check_generated
 from tests.support.pages import DOCS
@@ -26,6 +27,11 @@ def test_every_check_has_a_page():
     assert {one.id for one in CHECKS} == {
         name.rpartition("/")[2].removesuffix(".md") for name in pages() if "/" in name
     }
+
+
+def test_readme_says_how_many_checks_are_judged():
+    said = f"judges {len(JUDGES)} of its {len(CHECKS)} checks"
+    assert said in (DOCS.parent / "README.md").read_text()
 
 
 def test_every_group_has_a_title():

@@ -55,7 +55,7 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
     assert recorded == {
         *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
         *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
-        *("proc_limits", "proc_modules", "rdma_link", "rdma_system", "task_cpus"),
+        *("proc_limits", "proc_modules", "rdma_link", "rdma_system", "task_cpus", "training"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
         *("evidence.hosts", "host.limits.memlock", "host.modules", "ib.shield.enabled"),

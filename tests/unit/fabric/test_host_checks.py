@@ -328,6 +328,80 @@ def test_memory_and_parts_as_declared_pass(check):
     ]
 
 
+def seen(*devices):
+    """What the kernel says of RDMA devices: name, PCI address and link layer of each."""
+    return json.dumps(
+        {
+            "has_rdma": True,
+            "devices": [
+                {
+                    "name": name,
+                    "values": {},
+                    "ports": [{"number": 1, "values": {"link_layer": layer}}],
+                    "pci": [{"address": address, "values": {}}] if address else [],
+                }
+                for name, address, layer in devices
+            ],
+        }
+    ).encode()
+
+
+OTHERS = (
+    b"0f:00.0 3D controller: NVIDIA Corporation GH100 [H100 SXM5 80GB] (rev a1)\n"
+    b"9c:00.0 Ethernet controller: Broadcom Inc. and subsidiaries BCM57608\n"
+    b"9c:00.1 Ethernet controller: Broadcom Inc. and subsidiaries BCM57608\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("devices", "answer"),
+    [
+        ([("bnxt_re0", "0000:9c:00.0", "Ethernet")], (PASS, NODE, "1 GPUs, 1 adapters")),
+        ([("rxe0", "", "Ethernet")], (PASS, NODE, "1 GPUs, 1 adapters")),
+        ([], (FAIL, NODE, "0 adapters, 1 declared")),
+        (
+            None,
+            (
+                *(UNKNOWN, NODE),
+                "1 GPUs; which cards of other makers speak RDMA is not told",
+            ),
+        ),
+    ],
+    ids=["another maker", "soft", "none", "not told"],
+)
+def test_adapters_of_any_maker_are_counted_as_the_kernel_tells_them(check, devices, answer):
+    declared = Expected(gpus_per_host=1, adapters_per_host=1)
+    texts = {"lspci": OTHERS}
+    if devices is not None:
+        texts["sysfs_rdma"] = seen(*devices)
+    assert judged(check, "host.inventory.match", texts, declared) == [answer]
+
+
+def test_both_functions_of_a_card_are_adapters(check):
+    second = LSPCI.replace(b"9c:00.1", b"9c:00.2").splitlines(keepends=True)[1]
+    text = LSPCI + second.replace(b"9c:00.0", b"9c:00.1")
+    declared = Expected(adapters_per_host=2)
+    texts = {"lspci": text, "sysfs_rdma": seen(("mlx5_0", "0000:9c:00.0", "InfiniBand"))}
+    assert judged(check, "host.inventory.match", texts, declared) == [
+        (PASS, NODE, "1 GPUs, 2 adapters")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "answer"),
+    [
+        (["Ethernet", "Ethernet"], (WARN, NODE, "arp_ignore 1, arp_announce 0")),
+        (["Ethernet", "InfiniBand"], (SKIP, NODE, "one alone is on Ethernet")),
+        (["InfiniBand"], (SKIP, NODE, "no RDMA device is on Ethernet")),
+    ],
+)
+def test_one_card_alone_on_ethernet_has_nobody_to_answer_for(check, layers, answer):
+    loose = TEXTS["kernel_files"].replace(b"arp_announce:2", b"arp_announce:0")
+    devices = [(f"mlx5_{at}", f"0000:9{at}:00.0", layer) for at, layer in enumerate(layers)]
+    texts = {"kernel_files": loose, "sysfs_rdma": seen(*devices)}
+    assert judged(check, "roce.neighbour", texts) == [answer]
+
+
 def test_two_kernels_are_a_warning(check):
     other = TEXTS["uname"].replace(b"6.8.0-45", b"6.8.0-40")
     files = {"gpu001/uname.txt": TEXTS["uname"], "gpu002/uname.txt": other}
