@@ -15,7 +15,7 @@ CHECKS: tuple[Check, ...] = (
         proves="a reference model trains as fast as it should",
         reads="training (sunk_jobs.train_fsdp2 and train_ddp), megatron_log",
         rule="a median step above step_seconds, or less than tokens_per_s or tflops_per_gpu, of"
-        " training in --expect, is FAIL; fewer than 20 steps, or what is not declared, is UNKNOWN",
+        " training in --expect, is FAIL; fewer than 20 steps, or nothing declared, is UNKNOWN",
         remedy="the checks of the fabric first",
     ),
     _row(
@@ -24,7 +24,7 @@ CHECKS: tuple[Check, ...] = (
         proves="tokens per second as declared",
         reads="vllm_bench: vllm bench throughput --output-json, vllm bench serve --save-result",
         rule="less than tokens_per_second, total_token_throughput or output_throughput, of"
-        " inference in --expect, is FAIL; requests without an answer, or what is not declared, are"
+        " inference in --expect, is FAIL; requests without an answer, or nothing declared, are"
         " UNKNOWN",
         source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
         proves="latency percentiles as declared",
         reads="vllm_bench: vllm bench serve --save-result --percentile-metrics e2el",
         rule="more than a figure such as p99_e2el_ms, of inference in --expect, is FAIL; requests"
-        " without an answer, or what is not declared, are UNKNOWN",
+        " without an answer, or nothing declared, are UNKNOWN",
         source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
     ),
@@ -45,7 +45,7 @@ CHECKS: tuple[Check, ...] = (
         proves="time to first token and between tokens as declared",
         reads="vllm_bench: vllm bench serve --save-result",
         rule="more than a figure such as p99_ttft_ms, p99_itl_ms or p99_tpot_ms, of inference in"
-        " --expect, is FAIL; requests without an answer, or what is not declared, are UNKNOWN",
+        " --expect, is FAIL; requests without an answer, or nothing declared, are UNKNOWN",
         source="vLLM, its benchmarks' source",
         remedy="the checks of the fabric first",
     ),

@@ -34,8 +34,8 @@ CHECKS: tuple[Check, ...] = (
         proves="data comes as fast as contracted",
         reads="fio --output-format=json, io500",
         rule="below storage_gb_per_s of --expect is FAIL; a run of fio of less than 30 s or "
-        "without direct=1, and a phase that io500 calls invalid, are UNKNOWN; so are rates "
-        "that are not declared, or not measured",
+        "without direct=1, and a phase that io500 calls invalid, are UNKNOWN; so are "
+        "declared rates that no run measured, and all where none is declared",
         remedy="servers, then network",
         proof=Proof.RECORDED,
     ),
@@ -45,7 +45,7 @@ CHECKS: tuple[Check, ...] = (
         proves="metadata keeps up",
         reads="mdtest, io500",
         rule="below metadata_per_s of --expect is FAIL; a phase that io500 calls invalid is "
-        "UNKNOWN; so are rates that are not declared, or not measured",
+        "UNKNOWN; so are declared rates that no run measured, and all where none is declared",
         remedy="metadata servers",
     ),
     _row(

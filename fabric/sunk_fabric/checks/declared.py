@@ -46,7 +46,9 @@ def compared(
     declared: Mapping[str, float],
     seen: set[str],
 ) -> Iterator[Answer]:
-    """Compare each figure with the contract's; one that is in doubt says no good of a site.
+    """Compare what somebody promised; all else that a run tells is no question of a site's.
+
+    A figure in doubt says no good of a site. Where nothing is promised, one answer tells all.
 
     Args:
         reading: of the run.
@@ -57,19 +59,18 @@ def compared(
     run = reading.name or reading.path
     seen.update(figures)
     for name, one in sorted(figures.items()):
-        subject = subjects.run(run, name)
-        wanted = declared.get(name)
-        if wanted is None:
-            yield said(Verdict.UNKNOWN, f"{one}; none is declared", subject, reading)
+        if name not in declared:
             continue
+        wanted = declared[name]
         words, verdict = f"{one}, {wanted:g} declared", Verdict.PASS
         if one.doubt:
             words, verdict = f"{words}; {one.doubt}", Verdict.UNKNOWN
         elif one.is_worse(wanted):
             verdict = Verdict.FAIL
-        yield said(verdict, words, subject, reading)
-    if not figures:
-        yield said(Verdict.UNKNOWN, "it measured nothing of the kind", subjects.run(run), reading)
+        yield said(verdict, words, subjects.run(run, name), reading)
+    if figures and not declared:
+        words = ", ".join(f"{name} {one}" for name, one in sorted(figures.items()))
+        yield said(Verdict.UNKNOWN, f"none is declared of {words}", subjects.run(run), reading)
 
 
 def unmeasured(declared: Mapping[str, float], seen: set[str]) -> Iterator[Answer]:

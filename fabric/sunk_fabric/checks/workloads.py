@@ -6,9 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 
 from sunk.assess.judge import Answer
-from sunk.assess.verdict import Verdict
-from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, either, said
+from sunk_fabric.checks.answers import each, either, missing
 from sunk_fabric.checks.declared import Figure, compared, unmeasured
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import megatron_log, training, vllm_bench
@@ -74,17 +72,10 @@ def _loads(mine: Callable[[str], bool]) -> Callable[[Facts], Iterator[Answer]]:
         seen: set[str] = set()
 
         def judge(reading: Reading[Load]) -> Iterator[Answer]:
-            figures = _of_load(reading.parsed.value, mine)
-            # Of the dozen that the tool prints, those count that somebody promised.
-            promised = {name: one for name, one in figures.items() if name in wanted}
-            if promised or not figures:
-                yield from compared(reading, promised, wanted, seen)
-            else:
-                words = ", ".join(f"{name} {one}" for name, one in sorted(figures.items()))
-                subject = subjects.run(reading.name or reading.path)
-                yield said(Verdict.UNKNOWN, f"none is declared of {words}", subject, reading)
+            yield from compared(reading, _of_load(reading.parsed.value, mine), wanted, seen)
 
-        yield from each(facts, vllm_bench.parse, judge)
+        answers = tuple(each(facts, vllm_bench.parse, judge))
+        yield from answers or (() if wanted else (missing(vllm_bench.parse),))
         yield from unmeasured(wanted, seen)
 
     return judged

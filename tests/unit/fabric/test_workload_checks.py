@@ -68,7 +68,6 @@ def test_iterations_after_the_first_line_give_the_rate_of_a_gpu(least, verdict, 
         Expected(training={"tflops_per_gpu": least}),
     )
     assert found == [
-        (UNKNOWN, STEP, "2.8501 s; none is declared"),
         (verdict, "run/a/tflops_per_gpu", f"539.65 TFLOP/s, {least:g} declared"),
     ]
 
@@ -79,7 +78,6 @@ def test_figure_that_no_run_measured_is_unknown(check):
         "app.train.step", ours(), declared
     )
     assert check("app.infer.stream", {"vllm_bench.b.json": BATCH}, declared) == [
-        (UNKNOWN, "run/b", "it measured nothing of the kind"),
         (UNKNOWN, "run/p99_itl_ms", "50 declared, and no run measured it"),
     ]
 
@@ -133,6 +131,27 @@ def test_waits_of_those_that_were_answered_are_not_good_where_others_were_not(co
     found = check("app.infer.stream", files, Expected(inference={"p99_ttft_ms": 150}))
     words = f"142.7 ms, 150 declared; {lost} of 1000 requests got no answer"
     assert found == [(UNKNOWN, "run/a/p99_ttft_ms", words)]
+
+
+def test_runs_of_other_kinds_beside_it_are_no_question(check):
+    files = {"vllm_bench.a.json": SERVE, "vllm_bench.b.json": BATCH, "megatron_log.c.txt": MEGATRON}
+    declared = Expected(
+        training={"tokens_per_s": 1800},
+        inference={"tokens_per_second": 24000, "p99_e2el_ms": 2500, "p99_ttft_ms": 150},
+    )
+    for name, subject in (
+        ("train.step", TOKENS),
+        ("infer.batch", "run/b/tokens_per_second"),
+        ("infer.realtime", "run/a/p99_e2el_ms"),
+        ("infer.stream", "run/a/p99_ttft_ms"),
+    ):
+        found = check(f"app.{name}", files | ours(), declared)
+        assert [one[:2] for one in found] == [(PASS, subject)]
+
+
+def test_without_a_figure_of_the_kind_it_says_what_prints_them(check):
+    ((verdict, _, found),) = check("app.infer.stream", {"vllm_bench.b.json": BATCH})
+    assert (verdict, found.startswith("no output of vllm bench serve")) == (UNKNOWN, True)
 
 
 def test_what_nobody_declared_is_one_answer(check):
