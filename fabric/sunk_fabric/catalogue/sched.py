@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import rows_of
 
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
         rule="a node that takes no jobs, or does not respond, is FAIL with its reason",
         remedy="its reason; then sunk node resume",
         source="Slurm documentation",
+        proof=Proof.RECORDED,
     ),
     _row(
         "topology",
@@ -59,8 +60,11 @@ CHECKS: tuple[Check, ...] = (
         "drain_loop",
         "Checks drain and resume",
         proves="a failing node leaves and a mended one returns",
-        reads="drill",
-        rule="wrong direction is FAIL",
-        remedy="the health check's script",
+        reads="sacctmgr show event, of a week",
+        rule="a node drained 3 times in an hour for one reason is FAIL, in a day WARN; no node that"
+        " was drained and came back is UNKNOWN",
+        remedy="the health check's script: what it finds must be mended before it resumes a node",
+        source="Slurm documentation, sacctmgr; the numbers are a proposal",
+        proof=Proof.RECORDED,
     ),
 )

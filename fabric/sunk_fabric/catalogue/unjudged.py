@@ -19,7 +19,6 @@ WHY: Mapping[str, str] = {
         " NCCL's log is its own setting"
     ),
     "ib.congestion": "how long one tick of PortXmitWait is, ports do not tell",
-    "sched.drain_loop": _DRILL,
     "sharp.failover": _DRILL,
     "sharp.reservation": _UFM,
 }

@@ -217,6 +217,12 @@ ONCE_COMMANDS: tuple[tuple[str, str, OnceOf], ...] = (
     ("sminfo.second", "sminfo", OnceOf.FABRIC),
     ("slurm_topology", "scontrol show topology", OnceOf.SLURM),
     ("slurm_nodes", "scontrol --oneliner show nodes", OnceOf.SLURM),
+    (
+        "slurm_events",
+        "env SLURM_TIME_FORMAT=%s sacctmgr --noheader --parsable2 show event start=now-7days"
+        " format=NodeName,TimeStart,TimeEnd,State,Reason,User",
+        OnceOf.SLURM,
+    ),
 )
 """Name -> command, asked of one host of a kind."""
 _SM_GAP_SECONDS = 3.0

@@ -69,6 +69,7 @@ from sunk_fabric.parse import (
     sharp_coll,
     sharp_hello,
     sharp_manager,
+    slurm_events,
     slurm_nodes,
     slurm_topology,
     sminfo,
@@ -264,6 +265,11 @@ FORMATS = (
     _format(
         slurm_nodes, "scontrol --oneliner show nodes", "scontrol show nodes", "scontrol show node"
     ),
+    _format(
+        slurm_events,
+        "env SLURM_TIME_FORMAT=%s sacctmgr --noheader --parsable2 show event start=now-7days"
+        " format=NodeName,TimeStart,TimeEnd,State,Reason,User",
+    ),
     _format(slurm_topology, "scontrol show topology", "scontrol show topology"),
     _format(
         subnet_lst,
@@ -277,7 +283,7 @@ BY_NAME = {one.name: one for one in FORMATS}
 WHOLE_FABRIC = frozenset(
     {
         *("iblinkinfo", "ibnetdiscover", "ibqueryerrors", "opensm_log", "saquery", "sminfo"),
-        *("ibdiagnet_screen", "slurm_nodes", "slurm_topology", "subnet_lst"),
+        *("ibdiagnet_screen", "slurm_events", "slurm_nodes", "slurm_topology", "subnet_lst"),
     }
 )
 """Formats that are about more than the host where they were collected."""

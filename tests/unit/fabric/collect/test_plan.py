@@ -28,6 +28,7 @@ READS_ONLY = {
         "chronyc",
         "df",
         "dmesg",
+        "env",
         "systemctl",
         "timedatectl",
         "ibnetdiscover",
@@ -59,6 +60,9 @@ def test_every_command_only_reads():
         words = {word.strip("-") for part in one.argv for word in part.split()}
         assert one.argv[0] in READS_ONLY
         assert not words & CHANGES
+    (accounting,) = [each.question.argv for each in ONCE if each.question.argv[0] == "env"]
+    assert accounting[1:6:4] == ("SLURM_TIME_FORMAT=%s", "show")
+    assert accounting[2] == "sacctmgr"
     assert {one.argv[1] for one in HOST if one.argv[0] == "nvidia-smi"} == {"-q", "topo"}
     assert [one.argv[1:] for one in HOST if one.argv[0] == "nvidia-imex-ctl"] == [("-N", "-j")]
 
