@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import rows_of
 
@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
         rule="an MPI program that ran on as many nodes as job_nodes declares is PASS; on fewer "
         "UNKNOWN; one that did not start has no record, and is UNKNOWN too",
         remedy="PMIx",
+        proof=Proof.RECORDED,
     ),
     _row(
         "imex",

@@ -47,6 +47,7 @@ CHECKS: tuple[Check, ...] = (
         reads="srun python3 -m sunk_jobs.probe say, scontrol show topology",
         rule="an address that does not end with the node's leaf and name is FAIL",
         remedy="topology.yaml",
+        proof=Proof.RECORDED,
     ),
     _row(
         "gang",
@@ -55,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
         reads="srun python3 -m sunk_jobs.probe say",
         rule="a job that ran on as many nodes as job_nodes declares is PASS; on fewer UNKNOWN",
         remedy="its reason",
+        proof=Proof.RECORDED,
     ),
     _row(
         "drain_loop",

@@ -56,7 +56,7 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
         *("collection", "fio", "ibstat", "ibv_devinfo", "ip_link", "iperf3"),
         *("ldconfig", "opensm_conf", "pci_tree", "perftest"),
         *("proc_limits", "proc_modules", "rdma_link", "rdma_system", "task_cpus", "training"),
-        *("slurm_events", "slurm_nodes"),
+        *("collectives", "job_places", "slurm_events", "slurm_nodes", "slurm_topology"),
     }
     assert {one.id for one in CHECKS if one.proof is Proof.RECORDED} == {
         *("evidence.hosts", "host.limits.memlock", "host.modules", "ib.shield.enabled"),
@@ -64,11 +64,12 @@ def test_no_check_claims_a_proof_that_no_fixture_gives():
         *("rdma.pair.bandwidth", "rdma.pair.latency"),
         *("rdma.port.rate", "rdma.port.state", "rdma.port.uniform"),
         *("roce.gid.v2", "roce.mtu.path", "storage.bandwidth"),
-        *("sched.drain_loop", "sched.state"),
+        *("runtime.pmi", "sched.drain_loop", "sched.gang", "sched.state"),
+        "sched.topology_address",
     }
     assert claimed <= set(JUDGES)
     assert {one.partition(".")[0] for one in claimed} == {
-        *("evidence", "host", "ib", "pair", "rdma", "roce", "sched", "sharp", "storage"),
+        *("evidence", "host", "ib", "pair", "rdma", "roce", "runtime", "sched", "sharp", "storage"),
     }
 
 
