@@ -119,6 +119,7 @@ def test_everything_that_guests_say_is_read_whole_and_agrees(guests, tmp_path):
 
 
 HEALTHY = {
+    "host.inventory.match": "node/{}",
     "host.limits.memlock": "node/{}/limits/slurmd",
     "rdma.device.present": "node/{}",
     "rdma.mtu.active": f"node/{{}}/{DEVICE}/1",

@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
         rule="fewer GPUs or adapters than declared is FAIL; memory more than 3 % below is FAIL; "
         "nothing declared is UNKNOWN",
         remedy="reseat or replace the part; compare with a sibling",
+        proof=Proof.SIMULATED,
     ),
     _row(
         "kernel.uniform",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunk.assess.check import Check
+from sunk.assess.check import Check, Proof
 from sunk.assess.verdict import Domain
 from sunk_fabric.catalogue.row import IBTA, KUBERNETES, SRIOV_OPERATOR, rows_of
 
@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
         source=SRIOV_OPERATOR,
         depends_on=("sriov.state.sync",),
         explained_by=("sriov.vf.total",),
+        proof=Proof.SIMULATED,
     ),
     _row(
         "vf.total",
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
         rule="more asked for than allowed is FAIL",
         remedy="mstconfig: NUM_OF_VFS",
         source=SRIOV_OPERATOR,
+        proof=Proof.SIMULATED,
     ),
     _row(
         "vf.rdma",
