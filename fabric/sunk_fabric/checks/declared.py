@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import said
-from sunk_fabric.facts import Reading
+from sunk_fabric.checks.answers import either, missing, said
+from sunk_fabric.facts import Facts, Parser, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,47 @@ class Figure:
         return f"{self.value:.6g} {self.unit}"
 
 
-def compared(
-    reading: Reading[Any],
-    figures: Mapping[str, Figure],
+def beside(
+    facts: Facts,
     declared: Mapping[str, float],
-    seen: set[str],
+    *ways: tuple[Parser[Any], Callable[[Any], Mapping[str, Figure]]],
+) -> Iterator[Answer]:
+    """Compare what runs measured with what a site declares.
+
+    Args:
+        facts: of the site.
+        declared: name of a figure -> what is promised.
+        ways: parser of a program's text, and what reads the figures of its value.
+    """
+    seen: set[str] = set()
+
+    def judged(reading: Reading[Any], figures: Mapping[str, Figure]) -> Iterator[Answer]:
+        seen.update(figures)
+        yield from _compared(reading, figures, declared)
+
+    def judging(
+        figures: Callable[[Any], Mapping[str, Figure]],
+    ) -> Callable[[Reading[Any]], Iterator[Answer]]:
+        return lambda reading: judged(reading, figures(reading.parsed.value))
+
+    answers = tuple(either(facts, *((parser, judging(one)) for parser, one in ways)))
+    if not answers and not declared:
+        yield missing(*(parser for parser, _ in ways))
+    yield from answers
+    for name, wanted in sorted(declared.items()):
+        if name not in seen:
+            words = f"{wanted:g} declared, and no run measured it"
+            yield said(Verdict.UNKNOWN, words, subjects.run(name))
+
+
+def _compared(
+    reading: Reading[Any], figures: Mapping[str, Figure], declared: Mapping[str, float]
 ) -> Iterator[Answer]:
     """Compare what somebody promised; all else that a run tells is no question of a site's.
 
     A figure in doubt says no good of a site. Where nothing is promised, one answer tells all.
-
-    Args:
-        reading: of the run.
-        figures: name -> what it measured.
-        declared: name -> what the site declares.
-        seen: gets the names of what was measured.
     """
     run = reading.name or reading.path
-    seen.update(figures)
     for name, one in sorted(figures.items()):
         if name not in declared:
             continue
@@ -71,11 +94,3 @@ def compared(
     if figures and not declared:
         words = ", ".join(f"{name} {one}" for name, one in sorted(figures.items()))
         yield said(Verdict.UNKNOWN, f"none is declared of {words}", subjects.run(run), reading)
-
-
-def unmeasured(declared: Mapping[str, float], seen: set[str]) -> Iterator[Answer]:
-    """Answer for every declared figure that no run measured."""
-    for name, wanted in sorted(declared.items()):
-        if name not in seen:
-            words = f"{wanted:g} declared, and no run measured it"
-            yield said(Verdict.UNKNOWN, words, subjects.run(name))

@@ -7,13 +7,13 @@ from collections.abc import Container, Iterator, Mapping
 from sunk.assess.judge import Answer
 from sunk.assess.verdict import Verdict
 from sunk_fabric import subjects
-from sunk_fabric.checks.answers import each, either, place, said, sound
-from sunk_fabric.checks.declared import Figure, compared, unmeasured
+from sunk_fabric.checks.answers import each, place, said, sound
+from sunk_fabric.checks.declared import Figure, beside
 from sunk_fabric.facts import Facts, Reading
 from sunk_fabric.parse import fio, gdscheck, io500, mdtest, sysfs_rdma
 from sunk_fabric.parse.fio import Direction, Job, Run
 from sunk_fabric.parse.gdscheck import Direct
-from sunk_fabric.parse.io500 import Phase, Scores
+from sunk_fabric.parse.io500 import Phase
 from sunk_fabric.parse.mdtest import Rates
 from sunk_fabric.parse.text import guid
 from sunk_jobs.sysfs_rdma import RdmaDevice, Snapshot
@@ -24,36 +24,26 @@ LEAST_SECONDS = 30
 
 def bandwidth(facts: Facts) -> Iterator[Answer]:
     """Files are read and written as fast as contracted."""
-    wanted = facts.expected.storage_gb_per_s
-    seen: set[str] = set()
-
-    def by_fio(reading: Reading[Run]) -> Iterator[Answer]:
-        yield from compared(reading, _of_fio(reading.parsed.value), wanted, seen)
-
-    def by_io500(reading: Reading[Scores]) -> Iterator[Answer]:
-        rates = _of_phases(reading.parsed.value.bandwidth, "GB/s")
-        yield from compared(reading, rates, wanted, seen)
-
-    yield from either(facts, (fio.parse, by_fio), (io500.parse, by_io500))
-    yield from unmeasured(wanted, seen)
+    yield from beside(
+        facts,
+        facts.expected.storage_gb_per_s,
+        (fio.parse, _of_fio),
+        (io500.parse, lambda one: _of_phases(one.bandwidth, "GB/s")),
+    )
 
 
 def metadata(facts: Facts) -> Iterator[Answer]:
     """Files are made, looked at and taken away as fast as contracted."""
-    wanted = facts.expected.metadata_per_s
-    seen: set[str] = set()
+    yield from beside(
+        facts,
+        facts.expected.metadata_per_s,
+        (mdtest.parse, _of_mdtest),
+        (io500.parse, lambda one: _of_phases(one.metadata, "/s")),
+    )
 
-    def by_mdtest(reading: Reading[Rates]) -> Iterator[Answer]:
-        told = reading.parsed.value.per_second
-        rates = {name: Figure(rate, "/s") for name, rate in told.items()}
-        yield from compared(reading, rates, wanted, seen)
 
-    def by_io500(reading: Reading[Scores]) -> Iterator[Answer]:
-        rates = _of_phases(reading.parsed.value.metadata, "/s")
-        yield from compared(reading, rates, wanted, seen)
-
-    yield from either(facts, (mdtest.parse, by_mdtest), (io500.parse, by_io500))
-    yield from unmeasured(wanted, seen)
+def _of_mdtest(one: Rates) -> Mapping[str, Figure]:
+    return {name: Figure(rate, "/s") for name, rate in one.per_second.items()}
 
 
 def _of_phases(phases: Mapping[str, Phase], unit: str) -> Mapping[str, Figure]:

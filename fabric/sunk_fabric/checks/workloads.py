@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 
 from sunk.assess.judge import Answer
-from sunk_fabric.checks.answers import each, either, missing
-from sunk_fabric.checks.declared import Figure, compared, unmeasured
-from sunk_fabric.facts import Facts, Reading
+from sunk_fabric.checks.declared import Figure, beside
+from sunk_fabric.expected import TRAINING
+from sunk_fabric.facts import Facts
 from sunk_fabric.parse import megatron_log, training, vllm_bench
 from sunk_fabric.parse.megatron_log import Progress
 from sunk_fabric.parse.training import Training
@@ -16,22 +16,17 @@ from sunk_fabric.parse.vllm_bench import Load
 
 LEAST_STEPS = 20
 """Fewer are the ones in which caches fill and kernels are chosen. Proposal."""
-STEP, TOKENS, FLOPS = "step_seconds", "tokens_per_s", "tflops_per_gpu"
+STEP, FLOPS, TOKENS = TRAINING
 
 
 def trained(facts: Facts) -> Iterator[Answer]:
     """A reference model trains as fast as declared."""
-    wanted = facts.expected.training
-    seen: set[str] = set()
-
-    def by_ours(reading: Reading[Training]) -> Iterator[Answer]:
-        yield from compared(reading, _of_training(reading.parsed.value), wanted, seen)
-
-    def by_megatron(reading: Reading[Progress]) -> Iterator[Answer]:
-        yield from compared(reading, _of_progress(reading.parsed.value), wanted, seen)
-
-    yield from either(facts, (training.parse, by_ours), (megatron_log.parse, by_megatron))
-    yield from unmeasured(wanted, seen)
+    yield from beside(
+        facts,
+        facts.expected.training,
+        (training.parse, _of_training),
+        (megatron_log.parse, _of_progress),
+    )
 
 
 def _of_training(one: Training) -> Mapping[str, Figure]:
@@ -69,14 +64,7 @@ def _loads(mine: Callable[[str], bool]) -> Callable[[Facts], Iterator[Answer]]:
 
     def judged(facts: Facts) -> Iterator[Answer]:
         wanted = {name: one for name, one in facts.expected.inference.items() if mine(name)}
-        seen: set[str] = set()
-
-        def judge(reading: Reading[Load]) -> Iterator[Answer]:
-            yield from compared(reading, _of_load(reading.parsed.value, mine), wanted, seen)
-
-        answers = tuple(each(facts, vllm_bench.parse, judge))
-        yield from answers or (() if wanted else (missing(vllm_bench.parse),))
-        yield from unmeasured(wanted, seen)
+        yield from beside(facts, wanted, (vllm_bench.parse, lambda one: _of_load(one, mine)))
 
     return judged
 

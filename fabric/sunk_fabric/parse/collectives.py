@@ -62,11 +62,7 @@ _NOTHING = Measured(schema="")
 
 def parse(content: Content) -> Parsed[Measured]:
     """Return the run; a matrix that is not square, or of other ranks, is damage."""
-    parsed = json_text.decode(content, Measured, _NOTHING)
-    wrong = _wrong(parsed.value) if parsed.sound else ""
-    if not wrong:
-        return parsed
-    return Parsed(value=_NOTHING, lines=parsed.lines, unknown=0, quoted=(), damage=(wrong,))
+    return json_text.checked(content, Measured, _NOTHING, _wrong)
 
 
 def _wrong(one: Measured) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -35,6 +36,20 @@ def decode(content: Content, form: type[T], empty: T) -> Parsed[T]:
         return _outcome(msgspec.json.decode(whole, type=form), lines)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as exc:
         return _outcome(empty, lines, f"not the JSON of this tool: {printable(str(exc))}")
+
+
+def checked(content: Content, form: type[T], empty: T, wrong: Callable[[T], str]) -> Parsed[T]:
+    """Return what the JSON says if it makes sense, or `empty` with the damage.
+
+    Args:
+        content: as `decode` has it.
+        form: as `decode` has it.
+        empty: as `decode` has it.
+        wrong: says what makes no sense about a value of the right form; nothing when all does.
+    """
+    parsed = decode(content, form, empty)
+    damage = wrong(parsed.value) if parsed.sound else ""
+    return _outcome(empty, parsed.lines, damage) if damage else parsed
 
 
 def _has_long_number(whole: bytes) -> bool:

@@ -65,11 +65,7 @@ _NOTHING = Transfer(schema="")
 
 def parse(content: Content) -> Parsed[Transfer]:
     """Return the transfer; figures that contradict each other are damage."""
-    parsed = json_text.decode(content, Transfer, _NOTHING)
-    wrong = _wrong(parsed.value) if parsed.sound else ""
-    if not wrong:
-        return parsed
-    return Parsed(value=_NOTHING, lines=parsed.lines, unknown=0, quoted=(), damage=(wrong,))
+    return json_text.checked(content, Transfer, _NOTHING, _wrong)
 
 
 def _wrong(one: Transfer) -> str:

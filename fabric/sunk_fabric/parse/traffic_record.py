@@ -121,11 +121,7 @@ _NOTHING = TestRecord(schema="")
 
 def parse(content: Content) -> Parsed[TestRecord]:
     """Return the record; one that names hosts it does not list is damage."""
-    parsed = json_text.decode(content, TestRecord, _NOTHING)
-    wrong = _wrong(parsed.value) if parsed.sound else ""
-    if not wrong:
-        return parsed
-    return Parsed(value=_NOTHING, lines=parsed.lines, unknown=0, quoted=(), damage=(wrong,))
+    return json_text.checked(content, TestRecord, _NOTHING, _wrong)
 
 
 def _wrong(one: TestRecord) -> str:

@@ -47,11 +47,7 @@ _NOTHING = Training(schema="")
 
 def parse(content: Content) -> Parsed[Training]:
     """Return the attempt; another program's line is damage."""
-    parsed = json_text.decode(content, Training, _NOTHING)
-    wrong = _wrong(parsed.value) if parsed.sound else ""
-    if not wrong:
-        return parsed
-    return Parsed(value=_NOTHING, lines=parsed.lines, unknown=0, quoted=(), damage=(wrong,))
+    return json_text.checked(content, Training, _NOTHING, _wrong)
 
 
 def _wrong(one: Training) -> str:

@@ -181,3 +181,10 @@ def test_direct_reads_that_nobody_declared_are_skipped_and_a_cut_text_unknown(ch
     cut = {"gpu001/gdscheck.txt": GDS.partition(b" Platform verification")[0]}
     found = check("storage.gds", cut, Expected(storage_gds=("NFS",)))
     assert [one[0] for one in found] == [UNKNOWN]
+
+
+def test_run_that_moved_nothing_is_no_measurement(check):
+    run = fio(read=())
+    run["jobs"] = [{"jobname": "idle", "groupid": 0}]
+    ((verdict, _, found),) = check("storage.bandwidth", {"host1/fio.txt": run}, Expected())
+    assert (verdict, found) == (UNKNOWN, "no output of fio --output-format=json or io500")
